@@ -1,0 +1,495 @@
+//! The store on disk: one `lsm-tree` without a journal, its flushes and merges run by two threads of ours.
+//!
+//! What the engine would do otherwise, and why it must not here:
+//! - It numbers its lists of tables from the same counter as the versions of keys, and a read at an old number would
+//!   go to an old list, which pins write buffers and tables for as long as somebody reads. We shift our Seqs past
+//!   that counter ([`SHIFT`]), so that every read goes to the newest list.
+//! - Then its rule for giving up old versions ("the next newer one is below the watermark") is wrong for a reader
+//!   between the two. So a flush is thinned out here, exactly; merges give up either everything but the newest
+//!   versions, when nobody reads below what was flushed last, or nothing.
+//! - The newest number in its tables may shrink when merges drop versions. A row of our own ([`MARK`]) goes with every
+//!   flush and carries its newest Seq.
+
+use super::{Batch, Bytes, Error, Hook, Options, Pressure, RESERVED, Readers, Usage, Value, readers::Needed};
+use item::Seq;
+use lsm_tree::{
+    AbstractTree, AnyTree, BlobTree, Cache, Config, DescriptorTable, Guard, InternalValue, KvSeparationOptions,
+    Memtable, SeqNo, Slice, ValueType, compaction::Leveled, config::PinningPolicy,
+};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    ops::Bound,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// Our Seq 0 in the engine's numbers. Below it the engine counts its lists of tables: four thousand million of them.
+const SHIFT: SeqNo = 1 << 32;
+
+/// As a watermark: give up no version, but let go of all lists of tables but the newest.
+const NOTHING: SeqNo = SHIFT;
+
+/// As a watermark: give up every version that has a newer one.
+const ALL_BUT_NEWEST: SeqNo = SeqNo::MAX >> 1;
+
+/// A row whose newest version is at the newest Seq flushed.
+const MARK: &[u8] = RESERVED;
+
+/// Values from this size live in files of their own, so that merges do not copy them.
+const APART_BYTES: u32 = 16 << 10;
+
+/// Full write buffers that may wait to be written before writers must wait.
+const SEALED_MAX: usize = 2;
+
+/// Unmerged runs of tables that reads have to look through before writers must wait.
+const RUNS_MAX: usize = 16;
+
+/// Size of one table: small, because publishing a merge syncs its last table while readers wait.
+const TABLE_BYTES: u64 = 8 << 20;
+
+/// How long to wait before asking again whether a merge has picked its tables.
+const PICKING: Duration = Duration::from_millis(1);
+
+pub(super) struct Lsm {
+    core: Arc<Core>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Core {
+    tree: BlobTree,
+    cache: Arc<Cache>,
+    blobs: PathBuf,
+    readers: Arc<Readers>,
+    /// The engine's current write buffer, so that applying does not wait for the lock that a flush publishes under.
+    active: Mutex<Arc<Memtable>>,
+    buffer_bytes: u64,
+    applied: AtomicU64,
+    /// One more than the newest Seq on disk; 0 while there is none.
+    persisted: AtomicU64,
+    hook: Mutex<Option<Hook>>,
+    work: Mutex<Work>,
+    changed: Condvar,
+}
+
+/// What the two threads have to do and how they fare.
+#[derive(Default)]
+struct Work {
+    /// Oldest first; each stays until it is on disk.
+    sealed: VecDeque<Sealed>,
+    drops: Vec<(Vec<u8>, Vec<u8>)>,
+    merge: bool,
+    merging: bool,
+    /// A merge knows what it may give up and is about to pick its tables.
+    picking: bool,
+    runs: usize,
+    failure: Option<String>,
+    stop: bool,
+}
+
+#[derive(Clone)]
+struct Sealed {
+    buffer: Arc<Memtable>,
+    newest: u64,
+}
+
+impl From<lsm_tree::Error> for Error {
+    fn from(error: lsm_tree::Error) -> Self {
+        match error {
+            lsm_tree::Error::Io(error) => Error::Io(error),
+            error => Error::Damaged(format!("{error:?}")),
+        }
+    }
+}
+
+/// The engine reads what is below a number, we what is at or below a Seq.
+fn at_or_below(at: Seq) -> SeqNo {
+    at.0.saturating_add(SHIFT + 1).min(SeqNo::MAX >> 1)
+}
+
+impl Lsm {
+    pub(super) fn open(options: &Options, readers: Arc<Readers>) -> Result<Lsm, Error> {
+        let core = Arc::new(Core::open(options, readers)?);
+        let lsm = Lsm { core: Arc::clone(&core), threads: Mutex::default() };
+        let flusher = Arc::clone(&core);
+        lsm.start("store-flush", move || flusher.flush_until_stopped())?;
+        lsm.start("store-merge", move || core.merge_until_stopped())?;
+        Ok(lsm)
+    }
+
+    fn start(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(work)?;
+        self.threads.lock().expect("starting a thread does not panic").push(thread);
+        Ok(())
+    }
+
+    pub(super) fn apply(&self, batch: &mut Batch) {
+        let active = self.core.active.lock().expect("inserting does not panic");
+        let mut newest = 0;
+        for put in batch.0.drain(..) {
+            let (value, kind) = match put.value {
+                Some(value) => (value.0, ValueType::Value),
+                None => (Slice::empty(), ValueType::Tombstone),
+            };
+            newest = newest.max(put.seq.0);
+            active.insert(InternalValue::from_components(put.key.0, value, put.seq.0 + SHIFT, kind));
+        }
+        self.core.applied.fetch_max(newest, Ordering::AcqRel);
+    }
+
+    pub(super) fn get(&self, key: &[u8], at: Seq) -> Result<Option<Value>, Error> {
+        Ok(self.core.tree.get(key, at_or_below(at))?.map(Bytes))
+    }
+
+    pub(super) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq, reverse: bool) -> Cursor {
+        Cursor { inner: self.core.tree.range::<&[u8], _>(bounds, at_or_below(at), None), reverse }
+    }
+
+    pub(super) fn write_pressure(&self) -> Pressure {
+        let size = self.core.active.lock().expect("inserting does not panic").size();
+        if size < self.core.buffer_bytes {
+            Pressure::Fine
+        } else if self.core.work().has_room() {
+            Pressure::Rotate
+        } else {
+            Pressure::Stall
+        }
+    }
+
+    pub(super) fn wait_for_room(&self) {
+        let mut work = self.core.work();
+        while !work.has_room() {
+            work = self.core.wait(work);
+        }
+    }
+
+    pub(super) fn rotate(&self) {
+        let core = &self.core;
+        let mut active = core.active.lock().expect("inserting does not panic");
+        if active.is_empty() {
+            return;
+        }
+        let newest = core.applied.load(Ordering::Acquire).max(core.readers.head());
+        active.insert(InternalValue::from_components(MARK, Slice::empty(), newest + SHIFT, ValueType::Value));
+        let buffer = core.tree.rotate_memtable().expect("the buffer has a row");
+        *active = core.tree.active_memtable();
+        core.work().sealed.push_back(Sealed { buffer, newest });
+        core.changed.notify_all();
+    }
+
+    pub(super) fn persisted(&self) -> Option<Seq> {
+        self.core.persisted.load(Ordering::Acquire).checked_sub(1).map(Seq)
+    }
+
+    pub(super) fn flush_and_wait(&self) -> Result<(), Error> {
+        self.rotate();
+        let mut work = self.core.work();
+        while !work.sealed.is_empty() && work.failure.is_none() && !work.stop {
+            work = self.core.wait(work);
+        }
+        match &work.failure {
+            Some(failure) => Err(Error::Stopped(failure.clone())),
+            None if !work.sealed.is_empty() => Err(Error::Stopped("the store is closed".into())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn before_flush(&self, hook: Hook) {
+        *self.core.hook.lock().expect("a failing hook is caught") = Some(hook);
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.core.work().failure.clone()
+    }
+
+    pub(super) fn drop_range(&self, start: &[u8], end: &[u8]) {
+        self.core.work().drops.push((start.into(), end.into()));
+        self.core.changed.notify_all();
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let tree = &self.core.tree;
+        let work = self.core.work();
+        let sealed: u64 = work.sealed.iter().map(|sealed| sealed.buffer.size()).sum();
+        Usage {
+            disk_bytes: tree.disk_space(),
+            buffer_bytes: sealed + tree.active_memtable().size(),
+            cache_bytes: self.core.cache.size(),
+            pinned_bytes: (tree.pinned_filter_size() + tree.pinned_block_index_size()) as u64,
+            tables: tree.table_count(),
+            runs: work.runs,
+            blobs: tree.blob_file_count(),
+            blob_stale_bytes: tree.stale_blob_bytes(),
+            snapshots: 0,
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.core.work().stop = true;
+        self.core.changed.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().expect("starting a thread does not panic"));
+        for thread in threads {
+            // A panic in a thread has become the store's failure already.
+            thread.join().ok();
+        }
+    }
+
+    /// Waits until the threads have nothing more to do.
+    #[cfg(test)]
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        self.flush_and_wait()?;
+        let mut work = self.core.work();
+        while work.failure.is_none() && (work.merge || work.merging || !work.drops.is_empty()) {
+            work = self.core.wait(work);
+        }
+        work.failure.take().map_or(Ok(()), |failure| Err(Error::Stopped(failure)))
+    }
+
+    /// Merges all tables into the last level.
+    #[cfg(test)]
+    pub(super) fn merge_everything(&self) -> Result<(), Error> {
+        self.settle()?;
+        self.core.tree.major_compact(TABLE_BYTES, self.core.watermark())?;
+        self.core.work().picking = false;
+        Ok(())
+    }
+}
+
+impl Drop for Lsm {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Work {
+    fn has_room(&self) -> bool {
+        self.stop || self.failure.is_some() || (self.sealed.len() < SEALED_MAX && self.runs < RUNS_MAX)
+    }
+}
+
+impl Core {
+    fn open(options: &Options, readers: Arc<Readers>) -> Result<Core, Error> {
+        // Three write buffers, which take half as much again as the engine counts, fill two fifths of the memory, the
+        // cache as much. The last fifth is for what is pinned, for merges and for the allocator's waste.
+        let buffer_bytes = (options.memory as u64 / 11).clamp(256 << 10, 64 << 20);
+        let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 * 2 / 5));
+        // Indexes and filters are cut up and cached like data, except in the first levels, which are small and hot.
+        let tree = Config::new(&options.dir, Default::default(), Default::default())
+            .use_cache(Arc::clone(&cache))
+            .use_descriptor_table(Some(Arc::new(DescriptorTable::new(400))))
+            .index_block_partitioning_policy(PinningPolicy::new([false, true]))
+            .filter_block_partitioning_policy(PinningPolicy::new([false, true]))
+            .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
+            .filter_block_pinning_policy(PinningPolicy::new([true, false]))
+            .with_kv_separation(Some(
+                KvSeparationOptions::default()
+                    .separation_threshold(APART_BYTES)
+                    .file_target_size(u64::from(APART_BYTES) << 11)
+                    .staleness_threshold(0.3)
+                    // All stale files are rewritten in time, not only the oldest of many.
+                    .age_cutoff(1.0),
+            ))
+            .open()?;
+        let AnyTree::Blob(tree) = tree else { unreachable!("values are kept apart") };
+        let persisted = tree.get_highest_persisted_seqno().map_or(0, |seqno| seqno - SHIFT + 1);
+        readers.start_at(persisted.saturating_sub(1));
+        Ok(Core {
+            active: Mutex::new(tree.active_memtable()),
+            cache,
+            blobs: options.dir.join("blobs"),
+            readers,
+            buffer_bytes,
+            applied: AtomicU64::new(persisted.saturating_sub(1)),
+            persisted: AtomicU64::new(persisted),
+            hook: Mutex::default(),
+            work: Mutex::new(Work { merge: true, runs: tree.l0_run_count(), ..Work::default() }),
+            changed: Condvar::new(),
+            tree,
+        })
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().expect("nothing panics while holding the list of work")
+    }
+
+    fn wait<'a>(&self, work: MutexGuard<'a, Work>) -> MutexGuard<'a, Work> {
+        self.changed.wait(work).expect("nothing panics while holding the list of work")
+    }
+
+    fn flush_until_stopped(&self) {
+        self.guard(|| {
+            while let Some(sealed) = self.next_sealed() {
+                self.flush(&sealed)?;
+                let runs = self.tree.l0_run_count();
+                let mut work = self.work();
+                work.sealed.pop_front();
+                work.runs = runs;
+                work.merge = true;
+                drop(work);
+                self.changed.notify_all();
+            }
+            Ok(())
+        });
+    }
+
+    fn next_sealed(&self) -> Option<Sealed> {
+        let mut work = self.work();
+        loop {
+            if work.stop || work.failure.is_some() {
+                return None;
+            }
+            if let Some(sealed) = work.sealed.front() {
+                return Some(sealed.clone());
+            }
+            work = self.wait(work);
+        }
+    }
+
+    fn flush(&self, sealed: &Sealed) -> Result<(), Error> {
+        if let Some(hook) = &*self.hook.lock().expect("a failing hook is caught") {
+            hook()?;
+        }
+        let needed = self.readers.thin_out(sealed.newest);
+        let (tables, blobs) = self
+            .tree
+            .flush_to_tables(Thinned { rows: sealed.buffer.iter(), needed: &needed, last: None }.map(Ok))?
+            .expect("a flush answers its tables");
+        // The engine syncs the tables, their folder and the files of large values, but not the folder of those.
+        if blobs.as_ref().is_some_and(|blobs| !blobs.is_empty()) {
+            File::open(&self.blobs)?.sync_all()?;
+        }
+        self.readers.publish(&needed);
+        self.wait_until_picked();
+        self.tree.register_tables(&tables, blobs.as_deref(), None, &[sealed.buffer.id()], NOTHING)?;
+        self.persisted.fetch_max(sealed.newest + 1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn merge_until_stopped(&self) {
+        self.guard(|| {
+            let strategy = Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
+            while let Some(drops) = self.next_merge() {
+                for (start, end) in drops {
+                    self.tree.drop_range::<&[u8], _>(&start[..]..&end[..])?;
+                }
+                while self.merge_once(&strategy)? {}
+            }
+            Ok(())
+        });
+    }
+
+    /// Answers whether there may be more to merge.
+    fn merge_once(&self, strategy: &Arc<Leveled>) -> Result<bool, Error> {
+        let before = self.tree.current_version().id();
+        self.tree.compact(strategy.clone(), self.watermark())?;
+        let changed = self.tree.current_version().id() != before;
+        let runs = self.tree.l0_run_count();
+        let mut work = self.work();
+        work.runs = runs;
+        work.picking = false;
+        work.merging = changed && !work.stop;
+        let more = work.merging;
+        drop(work);
+        self.changed.notify_all();
+        Ok(more)
+    }
+
+    /// Waits for something to do; answers the ranges to drop first.
+    fn next_merge(&self) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut work = self.work();
+        loop {
+            if work.stop || work.failure.is_some() {
+                return None;
+            }
+            if work.merge || !work.drops.is_empty() {
+                work.merge = false;
+                work.merging = true;
+                return Some(std::mem::take(&mut work.drops));
+            }
+            work = self.wait(work);
+        }
+    }
+
+    /// What a merge that starts now may give up. Its tables have nothing newer than the newest buffer sealed so far:
+    /// flushes of later ones wait until it has picked them.
+    fn watermark(&self) -> SeqNo {
+        let mut work = self.work();
+        work.picking = true;
+        let persisted = self.persisted.load(Ordering::Acquire).saturating_sub(1);
+        let newest = work.sealed.back().map_or(persisted, |sealed| sealed.newest);
+        if self.readers.only_newest(newest) { ALL_BUT_NEWEST } else { NOTHING }
+    }
+
+    /// Before a flush adds a table that a merge must not pick, see [`Core::watermark`]. The engine does not say when
+    /// it has picked, so ask from time to time; the gap is of microseconds.
+    fn wait_until_picked(&self) {
+        let mut work = self.work();
+        while work.picking && !work.stop && work.failure.is_none() && !self.tree.index.is_compacting() {
+            let waited = self.changed.wait_timeout(work, PICKING);
+            work = waited.expect("nothing panics while holding the list of work").0;
+        }
+    }
+
+    /// Runs a thread; its failure or panic becomes the store's.
+    fn guard(&self, run: impl FnOnce() -> Result<(), Error>) {
+        let failure = match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => match panic.downcast_ref::<String>() {
+                Some(message) => message.clone(),
+                None => panic.downcast_ref::<&str>().copied().unwrap_or("a thread of the store panicked").into(),
+            },
+        };
+        self.work().failure.get_or_insert(failure);
+        self.changed.notify_all();
+    }
+}
+
+/// The rows of a write buffer without those that nobody needs.
+struct Thinned<'a, I> {
+    /// By key ascending, then newest first.
+    rows: I,
+    needed: &'a Needed,
+    last: Option<(Slice, SeqNo)>,
+}
+
+impl<I: Iterator<Item = InternalValue>> Iterator for Thinned<'_, I> {
+    type Item = InternalValue;
+
+    fn next(&mut self) -> Option<InternalValue> {
+        loop {
+            let row = self.rows.next()?;
+            let seqno = row.key.seqno;
+            match &mut self.last {
+                Some((key, newer)) if *key == row.key.user_key => {
+                    let shadowed = self.needed.shadowed(seqno - SHIFT, *newer - SHIFT);
+                    *newer = seqno;
+                    if shadowed {
+                        continue;
+                    }
+                }
+                last => *last = Some((row.key.user_key.clone(), seqno)),
+            }
+            return Some(row);
+        }
+    }
+}
+
+/// An open read of a range: it pins the tables and write buffers there were when it was opened.
+pub(super) struct Cursor {
+    inner: Box<dyn DoubleEndedIterator<Item = lsm_tree::IterGuardImpl> + Send>,
+    reverse: bool,
+}
+
+impl Cursor {
+    pub(super) fn next(&mut self) -> Option<Result<(Bytes, Value), Error>> {
+        let guard = if self.reverse { self.inner.next_back() } else { self.inner.next() }?;
+        Some(guard.into_inner().map(|(key, value)| (Bytes(key), Bytes(value))).map_err(Error::from))
+    }
+}
