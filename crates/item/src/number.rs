@@ -433,6 +433,9 @@ fn compare_magnitudes(left: &Number, right: &Number) -> Ordering {
 }
 
 #[cfg(test)]
+pub(crate) use tests::any_number;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
@@ -595,6 +598,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-pub(crate) use tests::any_number;
