@@ -24,7 +24,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -48,8 +48,14 @@ const APART_BYTES: u32 = 16 << 10;
 /// Full write buffers that may wait to be written before writers must wait.
 const SEALED_MAX: usize = 2;
 
-/// Unmerged runs of tables that reads have to look through before writers must wait.
-const RUNS_MAX: usize = 16;
+/// Unmerged runs of tables, through all of which reads must look, before writers are slowed down step by step.
+const RUNS_PACED: usize = 10;
+
+/// Unmerged runs before writers must wait for a merge.
+const RUNS_MAX: usize = 32;
+
+/// Bytes between two short waits of a writer that is slowed down.
+const PACED_BYTES: u64 = 256 << 10;
 
 /// Size of one table: small, because publishing a merge syncs its last table while readers wait.
 const TABLE_BYTES: u64 = 8 << 20;
@@ -71,6 +77,10 @@ struct Core {
     active: Mutex<Arc<Memtable>>,
     buffer_bytes: u64,
     applied: AtomicU64,
+    /// As [`Work::runs`], to look at without the lock.
+    runs: AtomicUsize,
+    /// While writers are slowed down: the size of the active buffer at which they wait next.
+    paced: AtomicU64,
     /// One more than the newest Seq on disk; 0 while there is none.
     persisted: AtomicU64,
     hook: Mutex<Option<Hook>>,
@@ -113,6 +123,11 @@ fn at_or_below(at: Seq) -> SeqNo {
     at.0.saturating_add(SHIFT + 1).min(SeqNo::MAX >> 1)
 }
 
+/// How long a writer waits every [`PACED_BYTES`]: from 128 MB/s down to 6 MB/s.
+fn pace(runs: usize) -> Duration {
+    Duration::from_millis(2 * (1 + runs.saturating_sub(RUNS_PACED)).min(20) as u64)
+}
+
 impl Lsm {
     pub(super) fn open(options: &Options, readers: Arc<Readers>) -> Result<Lsm, Error> {
         let core = Arc::new(Core::open(options, readers)?);
@@ -152,20 +167,29 @@ impl Lsm {
     }
 
     pub(super) fn write_pressure(&self) -> Pressure {
-        let size = self.core.active.lock().expect("inserting does not panic").size();
-        if size < self.core.buffer_bytes {
-            Pressure::Fine
-        } else if self.core.work().has_room() {
-            Pressure::Rotate
-        } else {
-            Pressure::Stall
+        let core = &self.core;
+        let size = core.active.lock().expect("inserting does not panic").size();
+        if size >= core.buffer_bytes {
+            return if core.work().has_room() { Pressure::Rotate } else { Pressure::Stall };
         }
+        let slow = core.runs.load(Ordering::Relaxed) >= RUNS_PACED && size >= core.paced.load(Ordering::Relaxed);
+        if slow { Pressure::Stall } else { Pressure::Fine }
     }
 
     pub(super) fn wait_for_room(&self) {
-        let mut work = self.core.work();
+        let core = &self.core;
+        let size = core.active.lock().expect("inserting does not panic").size();
+        core.paced.store(size + PACED_BYTES, Ordering::Relaxed);
+        let mut work = core.work();
+        if size < core.buffer_bytes {
+            // A timed wait rather than a sleep, so that a merge or a failure ends it.
+            let pace = pace(work.runs);
+            let slow = |work: &mut Work| work.runs >= RUNS_PACED && work.failure.is_none() && !work.stop;
+            drop(core.changed.wait_timeout_while(work, pace, slow).expect("nothing panics while holding the work"));
+            return;
+        }
         while !work.has_room() {
-            work = self.core.wait(work);
+            work = core.wait(work);
         }
     }
 
@@ -179,6 +203,7 @@ impl Lsm {
         active.insert(InternalValue::from_components(MARK, Slice::empty(), newest + SHIFT, ValueType::Value));
         let buffer = core.tree.rotate_memtable().expect("the buffer has a row");
         *active = core.tree.active_memtable();
+        core.paced.store(0, Ordering::Relaxed);
         core.work().sealed.push_back(Sealed { buffer, newest });
         core.changed.notify_all();
     }
@@ -275,18 +300,20 @@ impl Work {
 
 impl Core {
     fn open(options: &Options, readers: Arc<Readers>) -> Result<Core, Error> {
-        // Three write buffers, which take half as much again as the engine counts, fill two fifths of the memory, the
-        // cache as much. The last fifth is for what is pinned, for merges and for the allocator's waste.
-        let buffer_bytes = (options.memory as u64 / 11).clamp(256 << 10, 64 << 20);
-        let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 * 2 / 5));
-        // Indexes and filters are cut up and cached like data, except in the first levels, which are small and hot.
+        // Three write buffers, which take a quarter more than the engine counts, and the cache fill most of the memory.
+        // The rest is for what is pinned, for merges and for the allocator's waste.
+        let buffer_bytes = (options.memory as u64 / 10).clamp(256 << 10, 64 << 20);
+        let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 / 2));
+        // Indexes and filters of the last level, nearly all of them, are cut up and cached like data. Those of the
+        // levels before it are cached as a whole, which takes a look-up less, or pinned.
+        let partitioned = PinningPolicy::new([false, false, false, true]);
         let tree = Config::new(&options.dir, Default::default(), Default::default())
             .use_cache(Arc::clone(&cache))
             .use_descriptor_table(Some(Arc::new(DescriptorTable::new(400))))
-            .index_block_partitioning_policy(PinningPolicy::new([false, true]))
-            .filter_block_partitioning_policy(PinningPolicy::new([false, true]))
+            .index_block_partitioning_policy(partitioned.clone())
+            .filter_block_partitioning_policy(partitioned)
             .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
-            .filter_block_pinning_policy(PinningPolicy::new([true, false]))
+            .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
             .with_kv_separation(Some(
                 KvSeparationOptions::default()
                     .separation_threshold(APART_BYTES)
@@ -306,6 +333,8 @@ impl Core {
             readers,
             buffer_bytes,
             applied: AtomicU64::new(persisted.saturating_sub(1)),
+            runs: AtomicUsize::new(tree.l0_run_count()),
+            paced: AtomicU64::new(0),
             persisted: AtomicU64::new(persisted),
             hook: Mutex::default(),
             work: Mutex::new(Work { merge: true, runs: tree.l0_run_count(), ..Work::default() }),
@@ -329,7 +358,7 @@ impl Core {
                 let runs = self.tree.l0_run_count();
                 let mut work = self.work();
                 work.sealed.pop_front();
-                work.runs = runs;
+                self.set_runs(&mut work, runs);
                 work.merge = true;
                 drop(work);
                 self.changed.notify_all();
@@ -391,7 +420,7 @@ impl Core {
         let changed = self.tree.current_version().id() != before;
         let runs = self.tree.l0_run_count();
         let mut work = self.work();
-        work.runs = runs;
+        self.set_runs(&mut work, runs);
         work.picking = false;
         work.merging = changed && !work.stop;
         let more = work.merging;
@@ -414,6 +443,11 @@ impl Core {
             }
             work = self.wait(work);
         }
+    }
+
+    fn set_runs(&self, work: &mut Work, runs: usize) {
+        work.runs = runs;
+        self.runs.store(runs, Ordering::Relaxed);
     }
 
     /// What a merge that starts now may give up. Its tables have nothing newer than the newest buffer sealed so far:

@@ -1,0 +1,286 @@
+//! The catalogue: which tables and streams there are. Its rows are items, written through the log like all else.
+
+use crate::{Billing, Stream, StreamViewType, Table, TableSpec, ViewSpec, rows};
+use item::{Item, KeyAttribute, KeyKind, KeySchema, Number, Seq, TableId, Value, codec};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// All tables and streams at one moment; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    pub by_name: BTreeMap<String, Arc<Table>>,
+    pub by_id: HashMap<TableId, Arc<Table>>,
+    /// Open and closed ones, oldest first.
+    pub streams: Vec<Arc<Stream>>,
+    pub next_id: u32,
+}
+
+/// A row of the state engine after a change: key and value, `None` removes.
+pub(crate) type RowAfter = (Vec<u8>, Option<Vec<u8>>);
+
+impl Catalog {
+    pub fn open_stream(&self, table: TableId) -> Option<&Arc<Stream>> {
+        self.streams.iter().rev().find(|stream| stream.table == table && stream.closed.is_none())
+    }
+
+    /// Sets or replaces a table; answers its row.
+    pub fn put_table(&mut self, table: Table) -> RowAfter {
+        let row = (rows::table(table.id), Some(encode(&table_item(&table))));
+        let table = Arc::new(table);
+        self.by_name.insert(table.spec.name.clone(), table.clone());
+        self.by_id.insert(table.id, table);
+        row
+    }
+
+    pub fn remove_table(&mut self, id: TableId) -> Option<Arc<Table>> {
+        let table = self.by_id.remove(&id)?;
+        self.by_name.remove(&table.spec.name);
+        Some(table)
+    }
+
+    /// Sets or replaces a stream; answers its row.
+    pub fn put_stream(&mut self, stream: Stream) -> RowAfter {
+        let row = (rows::stream(stream.table, stream.opened), Some(encode(&stream_item(&stream))));
+        self.streams.retain(|other| (other.table, other.opened) != (stream.table, stream.opened));
+        self.streams.push(Arc::new(stream));
+        self.streams.sort_by_key(|stream| stream.opened);
+        row
+    }
+
+    /// Takes over a row, as recovery finds it. Answers whether it was one of the catalogue's.
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool, codec::DecodeError> {
+        let malformed = codec::DecodeError { at: 0, what: "a catalogue row misses an attribute" };
+        match (rows::meta_kind(key), value) {
+            (Some((b'T', _)), Some(value)) => {
+                let table = table_of(&codec::decode(value)?).ok_or(malformed)?;
+                self.put_table(table);
+            }
+            (Some((b'T', id)), None) => {
+                self.remove_table(TableId(id));
+            }
+            (Some((b'S', _)), Some(value)) => {
+                let stream = stream_of(&codec::decode(value)?).ok_or(malformed)?;
+                self.put_stream(stream);
+            }
+            (Some((b'N', _)), Some(value)) => {
+                let next: [u8; 4] = value.try_into().map_err(|_| malformed)?;
+                self.next_id = u32::from_be_bytes(next);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn encode(item: &Item) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(item, &mut bytes);
+    bytes
+}
+
+fn text(value: impl Into<String>) -> Value {
+    Value::S(value.into())
+}
+
+fn number(value: u64) -> Value {
+    Value::N(Number::from(value))
+}
+
+fn get_text(item: &Item, name: &str) -> Option<String> {
+    match item.get(name)? {
+        Value::S(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn get_number<N: TryFrom<u64>>(item: &Item, name: &str) -> Option<N> {
+    match item.get(name)? {
+        Value::N(number) => number.to_string().parse::<u64>().ok()?.try_into().ok(),
+        _ => None,
+    }
+}
+
+fn get_map<'a>(item: &'a Item, name: &str) -> Option<&'a Item> {
+    match item.get(name)? {
+        Value::M(map) => Some(map),
+        _ => None,
+    }
+}
+
+fn pairs(list: &[(String, String)]) -> Value {
+    Value::L(list.iter().map(|(a, b)| Value::L(vec![text(a), text(b)])).collect())
+}
+
+fn get_pairs(item: &Item, name: &str) -> Option<Vec<(String, String)>> {
+    let Value::L(list) = item.get(name)? else { return None };
+    let pair = |value: &Value| match value {
+        Value::L(pair) => match pair.as_slice() {
+            [Value::S(a), Value::S(b)] => Some((a.clone(), b.clone())),
+            _ => None,
+        },
+        _ => None,
+    };
+    list.iter().map(pair).collect()
+}
+
+fn attribute_item(attribute: &KeyAttribute) -> Value {
+    let kind = match attribute.kind {
+        KeyKind::S => "S",
+        KeyKind::N => "N",
+        KeyKind::B => "B",
+    };
+    Value::M(Item::from_iter([("name", text(&attribute.name)), ("kind", text(kind))]))
+}
+
+fn attribute_of(item: &Item) -> Option<KeyAttribute> {
+    let kind = match get_text(item, "kind")?.as_str() {
+        "S" => KeyKind::S,
+        "N" => KeyKind::N,
+        "B" => KeyKind::B,
+        _ => return None,
+    };
+    Some(KeyAttribute { name: get_text(item, "name")?, kind })
+}
+
+fn put_key(item: &mut Item, key: &KeySchema) {
+    item.insert("partition", attribute_item(&key.partition));
+    if let Some(sort) = &key.sort {
+        item.insert("sort", attribute_item(sort));
+    }
+}
+
+fn get_key(item: &Item) -> Option<KeySchema> {
+    let sort = match get_map(item, "sort") {
+        Some(sort) => Some(attribute_of(sort)?),
+        None => None,
+    };
+    Some(KeySchema { partition: attribute_of(get_map(item, "partition")?)?, sort })
+}
+
+fn view_type_text(view_type: StreamViewType) -> &'static str {
+    match view_type {
+        StreamViewType::KeysOnly => "KEYS_ONLY",
+        StreamViewType::NewImage => "NEW_IMAGE",
+        StreamViewType::OldImage => "OLD_IMAGE",
+        StreamViewType::NewAndOldImages => "NEW_AND_OLD_IMAGES",
+    }
+}
+
+fn view_type_of(text: &str) -> Option<StreamViewType> {
+    Some(match text {
+        "KEYS_ONLY" => StreamViewType::KeysOnly,
+        "NEW_IMAGE" => StreamViewType::NewImage,
+        "OLD_IMAGE" => StreamViewType::OldImage,
+        "NEW_AND_OLD_IMAGES" => StreamViewType::NewAndOldImages,
+        _ => return None,
+    })
+}
+
+fn table_item(table: &Table) -> Item {
+    let spec = &table.spec;
+    let mut item = Item::from_iter([
+        ("id", number(u64::from(table.id.0))),
+        ("uuid", Value::B(table.uuid.to_vec())),
+        ("name", text(&spec.name)),
+        ("created_ms", number(table.created_ms)),
+        ("created", number(table.created.0)),
+        ("view_generation", number(u64::from(table.view_generation))),
+        ("shards", number(u64::from(spec.shards))),
+        ("deletion_protection", Value::Bool(spec.deletion_protection)),
+        ("tags", pairs(&spec.tags)),
+    ]);
+    put_key(&mut item, &spec.key);
+    if let Some(view_type) = spec.stream {
+        item.insert("stream", text(view_type_text(view_type)));
+    }
+    if let Some(view) = &spec.view {
+        let view = Item::from_iter([("sql", text(&view.sql)), ("sources", pairs(&view.sources))]);
+        item.insert("view", Value::M(view));
+    }
+    if let Billing::Provisioned { read, write } = spec.billing {
+        item.insert("provisioned", Value::L(vec![number(read), number(write)]));
+    }
+    if let Some(ttl) = &spec.ttl {
+        item.insert("ttl", text(ttl));
+    }
+    item
+}
+
+fn table_of(item: &Item) -> Option<Table> {
+    let stream = match get_text(item, "stream") {
+        Some(stream) => Some(view_type_of(&stream)?),
+        None => None,
+    };
+    let view = match get_map(item, "view") {
+        Some(view) => Some(ViewSpec { sql: get_text(view, "sql")?, sources: get_pairs(view, "sources")? }),
+        None => None,
+    };
+    let billing = match item.get("provisioned") {
+        Some(Value::L(units)) => {
+            let units: Vec<u64> = units
+                .iter()
+                .filter_map(|unit| match unit {
+                    Value::N(unit) => unit.to_string().parse().ok(),
+                    _ => None,
+                })
+                .collect();
+            let [read, write] = units.try_into().ok()?;
+            Billing::Provisioned { read, write }
+        }
+        _ => Billing::OnDemand,
+    };
+    let uuid = match item.get("uuid")? {
+        Value::B(uuid) => uuid.as_slice().try_into().ok()?,
+        _ => return None,
+    };
+    let spec = TableSpec {
+        name: get_text(item, "name")?,
+        key: get_key(item)?,
+        stream,
+        shards: get_number(item, "shards")?,
+        view,
+        deletion_protection: item.get("deletion_protection") == Some(&Value::Bool(true)),
+        billing,
+        ttl: get_text(item, "ttl"),
+        tags: get_pairs(item, "tags")?,
+    };
+    Some(Table {
+        id: TableId(get_number(item, "id")?),
+        uuid,
+        spec,
+        created_ms: get_number(item, "created_ms")?,
+        created: Seq(get_number(item, "created")?),
+        view_generation: get_number(item, "view_generation")?,
+    })
+}
+
+fn stream_item(stream: &Stream) -> Item {
+    let mut item = Item::from_iter([
+        ("table", number(u64::from(stream.table.0))),
+        ("table_name", text(&stream.table_name)),
+        ("view_type", text(view_type_text(stream.view_type))),
+        ("shards", number(u64::from(stream.shards))),
+        ("created_ms", number(stream.created_ms)),
+        ("opened", number(stream.opened.0)),
+    ]);
+    put_key(&mut item, &stream.key);
+    if let Some(closed) = stream.closed {
+        item.insert("closed", number(closed.0));
+    }
+    item
+}
+
+fn stream_of(item: &Item) -> Option<Stream> {
+    Some(Stream {
+        table: TableId(get_number(item, "table")?),
+        table_name: get_text(item, "table_name")?,
+        key: get_key(item)?,
+        view_type: view_type_of(&get_text(item, "view_type")?)?,
+        shards: get_number(item, "shards")?,
+        created_ms: get_number(item, "created_ms")?,
+        opened: Seq(get_number(item, "opened")?),
+        closed: get_number(item, "closed").map(Seq),
+    })
+}

@@ -1,0 +1,263 @@
+//! What a write does to an item: the old image, the condition, the new image, the entry.
+
+use super::{Core, FollowerId};
+use crate::{
+    Error, FollowerCommit, Op, RetryToken, Row, Table, Write, Written,
+    log::{
+        entry::{self, ChangeEntry, Reader},
+        read::Next,
+    },
+    rows,
+    store::Bytes,
+    stream::StreamRead,
+};
+use item::{Item, Key, KeyValue, Origin, Seq, TableId, codec, partition_hash, size};
+use std::sync::Arc;
+
+/// What became of a client's call.
+pub(super) enum Called {
+    /// Its outcome, in this group or from the first attempt.
+    Now(Result<Vec<Written>, Error>),
+    /// It repeats a call of this very group.
+    Later,
+}
+
+/// A stored image, from the group or from the state.
+enum Stored {
+    Group(Vec<u8>),
+    State(Bytes),
+}
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Stored::Group(bytes) => bytes,
+            Stored::State(bytes) => bytes,
+        }
+    }
+}
+
+impl Core {
+    /// Carries out the writes of one client call, once, however often the client's SDK repeats it.
+    pub(super) fn call(&mut self, writes: &[Write], retry: Option<RetryToken>) -> Called {
+        let Some(token) = retry else { return Called::Now(self.writes(writes, None)) };
+        if self.group.calls.contains(&token.id) {
+            return Called::Later;
+        }
+        if token.repeat {
+            match self.first_attempt(writes, token) {
+                Ok(Some(written)) => return Called::Now(Ok(written)),
+                Ok(None) => {}
+                Err(error) => return Called::Now(Err(error)),
+            }
+        }
+        let first = self.next_seq();
+        let written = self.writes(writes, Some(token));
+        let end = self.next_seq();
+        if written.is_ok() && end > first {
+            self.group.calls.push(token.id);
+            let row = rows::call(self.group.time_ms, &token.id);
+            self.group.batch.put(row, call_row(token.request, first, Seq(end.0 - 1)), Seq(end.0 - 1));
+        }
+        Called::Now(written)
+    }
+
+    /// All writes, or none where one is refused. Their keys are distinct, so each is evaluated before any is entered.
+    fn writes(&mut self, writes: &[Write], token: Option<RetryToken>) -> Result<Vec<Written>, Error> {
+        let evaluated = writes.iter().map(|write| self.evaluate(write)).collect::<Result<Vec<_>, _>>()?;
+        self.group.writes += writes.len() as u64;
+        Ok(evaluated.into_iter().map(|change| self.enter_change(change, token)).collect())
+    }
+
+    /// What a write would do.
+    fn evaluate(&self, write: &Write) -> Result<NewChange, Error> {
+        let table = self.table(write.table)?;
+        if table.spec.view.is_some() && write.origin != Origin::View {
+            return Err(Error::ReadOnly(table.spec.name.clone()));
+        }
+        let row = rows::item(table.id, &write.key);
+        let stored = self.stored(&row)?;
+        let old = decode(stored.as_ref())?;
+        if let Some(condition) = &write.condition
+            && !condition.matches(old.as_ref())
+        {
+            return Err(Error::ConditionFailed { item: old.map(Box::new) });
+        }
+        let new = outcome(&table, &write.key, &write.op, old.as_ref())?;
+        check_size(new.as_ref())?;
+        let shard = shard_of(&write.key.partition, table.spec.shards);
+        Ok(NewChange { table, shard, row, origin: write.origin, stored, old, new })
+    }
+
+    /// Enters a change into the group, unless nothing changes.
+    fn enter_change(&mut self, change: NewChange, token: Option<RetryToken>) -> Written {
+        let NewChange { table, shard, row, origin, stored, old, new } = change;
+        let image = new.as_ref().map(|item| {
+            let mut image = Vec::with_capacity(256);
+            codec::encode(item, &mut image);
+            image
+        });
+        let before = stored.as_ref().map(AsRef::as_ref);
+        if before == image.as_deref() {
+            return Written { seq: None, old, new };
+        }
+        let seq = self.next_seq();
+        let call = token.map(entry::call_of);
+        let entry = ChangeEntry { table: table.id, shard, origin, call, old: before, new: image.as_deref() };
+        entry::push_change(&entry, self.writer.builder.entry());
+        let totals = self.totals_mut(table.id);
+        totals.items = totals.items + u64::from(new.is_some()) - u64::from(old.is_some());
+        totals.bytes = totals.bytes + bytes_of(new.as_ref()) - bytes_of(old.as_ref());
+        totals.fingerprint = totals.fingerprint.replace(before, image.as_deref());
+        totals.changed = seq;
+        match &image {
+            Some(image) => self.group.batch.put(row.clone(), image.clone(), seq),
+            None => self.group.batch.remove(row.clone(), seq),
+        }
+        self.group.overlay.insert(row, image);
+        Written { seq: Some(seq), old, new }
+    }
+
+    /// The stored image as the group sees it.
+    fn stored(&self, row: &[u8]) -> Result<Option<Stored>, Error> {
+        if let Some(image) = self.group.overlay.get(row) {
+            return Ok(image.clone().map(Stored::Group));
+        }
+        let head = self.shared.head.get();
+        let found = self.shared.store.get(row, head).map_err(|error| Error::Read(error.to_string()))?;
+        Ok(found.map(Stored::State))
+    }
+
+    /// What the first attempt of this call answered, if there was one.
+    fn first_attempt(&self, writes: &[Write], token: RetryToken) -> Result<Option<Vec<Written>>, Error> {
+        let now = self.group.time_ms;
+        for time_ms in [now, now.saturating_sub(rows::CALL_BUCKET_MS)] {
+            let Some(row) = self.stored(&rows::call(time_ms, &token.id))? else { continue };
+            let mut reader = Reader(row.as_ref());
+            let (Some(request), Some(first), Some(last)) = (reader.u64(), reader.u64(), reader.u64()) else { continue };
+            if request == token.request {
+                let answer = |write| self.first_answer(write, token, Seq(first), Seq(last));
+                return writes.iter().map(answer).collect::<Result<Vec<_>, _>>().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a write did when it was first carried out, from the log; a write without an entry changed nothing.
+    fn first_answer(&self, write: &Write, token: RetryToken, first: Seq, last: Seq) -> Result<Written, Error> {
+        let table = self.table(write.table)?;
+        let read = StreamRead { table: table.id, shard: None, from: first, records_max: 0, bytes_max: 0 };
+        let mut found = None;
+        self.writer.log.read(&read, |seq, time_ms, change| {
+            if seq > last {
+                return Ok(Next::Enough);
+            }
+            if change.call == Some(entry::call_of(token)) {
+                let change = change.to_change(seq, time_ms).map_err(|error| Error::Read(error.to_string()))?;
+                if change.key(&table.spec.key) == write.key {
+                    found = Some(Written { seq: Some(seq), old: change.old, new: change.new });
+                    return Ok(Next::Enough);
+                }
+            }
+            Ok(Next::More)
+        })?;
+        if let Some(written) = found {
+            return Ok(written);
+        }
+        let stored = self.stored(&rows::item(table.id, &write.key))?;
+        let item = decode(stored.as_ref())?;
+        Ok(Written { seq: None, old: item.clone(), new: item })
+    }
+
+    /// A follower's rows, state and cursor, all or nothing.
+    pub(super) fn follower_commit(&mut self, commit: &FollowerCommit) -> Result<(), Error> {
+        let at = match self.group.cursors.get(&commit.follower) {
+            Some(cursor) => Some(*cursor),
+            None => self.shared.cursors.read().expect("no holder panics").get(&commit.follower).copied(),
+        };
+        if at != commit.expected {
+            return Err(Error::CursorMoved { at });
+        }
+        self.table(TableId(commit.follower.0))?;
+        let rows = commit.rows.iter().map(|row| self.follower_row(row)).collect::<Result<Vec<_>, _>>()?;
+        for change in rows {
+            self.enter_change(change, None);
+        }
+        self.follower_state(commit);
+        Ok(())
+    }
+
+    fn follower_row(&self, row: &Row) -> Result<NewChange, Error> {
+        let table = self.table(row.table)?;
+        check_size(row.new.as_ref())?;
+        let key = rows::item(table.id, &row.key);
+        let stored = self.stored(&key)?;
+        let old = decode(stored.as_ref())?;
+        let shard = shard_of(&row.key.partition, table.spec.shards);
+        Ok(NewChange { table, shard, row: key, origin: Origin::View, stored, old, new: row.new.clone() })
+    }
+
+    fn follower_state(&mut self, commit: &FollowerCommit) {
+        let seq = self.next_seq();
+        entry::push_follower(commit.follower, commit.upto, &commit.state, self.writer.builder.entry());
+        let state = commit.state.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        super::redo::follower_rows(&mut self.group.batch, commit.follower, commit.upto, state, seq);
+        self.group.cursors.insert(commit.follower, commit.upto);
+    }
+}
+
+/// A change on its way into the group.
+struct NewChange {
+    table: Arc<Table>,
+    shard: u16,
+    row: Vec<u8>,
+    origin: Origin,
+    stored: Option<Stored>,
+    old: Option<Item>,
+    new: Option<Item>,
+}
+
+/// The item after an operation.
+fn outcome(table: &Table, key: &Key, op: &Op, old: Option<&Item>) -> Result<Option<Item>, Error> {
+    let update = match op {
+        Op::Put(item) => return Ok(Some(item.clone())),
+        Op::Delete => return Ok(None),
+        Op::Update(update) => update,
+    };
+    let identity = table.spec.key.attributes(key);
+    let new = update.apply(old.unwrap_or(&identity))?;
+    match identity.iter().find(|(name, value)| new.get(name) != Some(*value)) {
+        Some((name, _)) => Err(Error::KeyChanged(name.to_owned())),
+        None => Ok(Some(new)),
+    }
+}
+
+fn check_size(item: Option<&Item>) -> Result<(), Error> {
+    if item.is_some_and(|item| size::item(item) > size::ITEM_BYTES_MAX) { Err(Error::ItemTooLarge) } else { Ok(()) }
+}
+
+fn bytes_of(item: Option<&Item>) -> u64 {
+    item.map_or(0, |item| size::item(item) as u64)
+}
+
+fn decode(stored: Option<&Stored>) -> Result<Option<Item>, Error> {
+    stored.map(|bytes| codec::decode(bytes.as_ref())).transpose().map_err(|error| Error::Read(error.to_string()))
+}
+
+/// Shards divide the range of partition hashes evenly.
+pub(crate) fn shard_of(partition: &KeyValue, shards: u16) -> u16 {
+    let hash = u64::from(partition_hash(partition));
+    u16::try_from((hash * u64::from(shards)) >> 32).expect("less than the count of shards")
+}
+
+/// Value of a call's row: request hash, first and last position.
+pub(super) fn call_row(request: u64, first: Seq, last: Seq) -> Vec<u8> {
+    [request, first.0, last.0].into_iter().flat_map(u64::to_le_bytes).collect()
+}
+
+/// A follower is named after its output table.
+impl From<TableId> for FollowerId {
+    fn from(table: TableId) -> FollowerId {
+        FollowerId(table.0)
+    }
+}

@@ -1,0 +1,405 @@
+//! The write path: everything that waits is drained into a group, and the group becomes one frame.
+//!
+//! The core is a value that its caller steps, so that a thread can drive it in production and a seed in simulation.
+//! The order is what keeps the promises: evaluate, write the frame, sync it, apply it to the state, publish, answer.
+
+mod evaluate;
+mod queue;
+mod redo;
+mod schema;
+
+pub(crate) use queue::{Action, Queue};
+pub(crate) use redo::Redo;
+
+use crate::{
+    Durability, Error, Fingerprint, FollowerId, Table, TableStats,
+    catalog::Catalog,
+    env::Env,
+    log::{Recovered, Writer, frame::push_stats},
+    rows,
+    store::{Batch, Pressure, Store},
+};
+use item::{Seq, TableId};
+use queue::{Answer, Answers};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Condvar, Mutex, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A group takes no more actions once its frame has this many bytes.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Room assumed for one more action when a frame is fitted into a segment.
+const FRAME_SLACK: usize = 1 << 16;
+
+/// What readers see; the core replaces it after each group.
+pub(crate) struct Shared {
+    pub store: Store,
+    pub head: Head,
+    pub catalog: RwLock<Arc<Catalog>>,
+    pub totals: RwLock<HashMap<TableId, TableStats>>,
+    pub cursors: RwLock<HashMap<FollowerId, Seq>>,
+    pub poison: Mutex<Option<String>>,
+    pub groups: AtomicU64,
+    pub writes: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(store: Store) -> Shared {
+        Shared {
+            store,
+            head: Head::default(),
+            catalog: RwLock::default(),
+            totals: RwLock::default(),
+            cursors: RwLock::default(),
+            poison: Mutex::default(),
+            groups: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        }
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.read().expect("no holder panics").clone()
+    }
+
+    pub fn poisoned(&self) -> Option<String> {
+        self.poison.lock().expect("no holder panics").clone()
+    }
+
+    pub fn poison(&self, why: &str) {
+        self.poison.lock().expect("no holder panics").get_or_insert_with(|| why.to_owned());
+    }
+}
+
+/// The newest position that readers see, and those who wait for it to move.
+#[derive(Default)]
+pub(crate) struct Head {
+    seq: AtomicU64,
+    waiting: Mutex<Waiting>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    count: usize,
+    closed: bool,
+}
+
+impl Head {
+    pub fn get(&self) -> Seq {
+        Seq(self.seq.load(Ordering::Acquire))
+    }
+
+    pub fn set(&self, head: Seq) {
+        self.seq.store(head.0, Ordering::Release);
+        // A waiter counts itself under the lock before it looks at the position, so either it sees the new one or we
+        // see it.
+        let waiting = self.waiting.lock().expect("no holder panics");
+        if waiting.count > 0 {
+            self.moved.notify_all();
+        }
+    }
+
+    pub fn close(&self) {
+        self.waiting.lock().expect("no holder panics").closed = true;
+        self.moved.notify_all();
+    }
+
+    pub fn wait_past(&self, seen: Seq, timeout: Duration) -> Seq {
+        let mut waiting = self.waiting.lock().expect("no holder panics");
+        waiting.count += 1;
+        let still = |waiting: &mut Waiting| !waiting.closed && self.get() <= seen;
+        let (mut waiting, _) =
+            self.moved.wait_timeout_while(waiting, timeout, still).expect("no holder panics");
+        waiting.count -= 1;
+        drop(waiting);
+        self.get()
+    }
+}
+
+/// The sequencer's state. There is one, and whoever holds it commits.
+pub(crate) struct Core {
+    shared: Arc<Shared>,
+    writer: Writer,
+    env: Env,
+    durability: Durability,
+    /// Time of the last group; times never go backwards.
+    last_ms: u64,
+    group: Group,
+    /// Totals that changed since the state engine last kept them.
+    unsaved: BTreeMap<TableId, TableStats>,
+}
+
+/// What a group has become so far. Nothing of it is visible, so it can be dropped.
+#[derive(Default)]
+struct Group {
+    batch: Batch,
+    /// Rows that earlier writes of the group changed: the stored item after them.
+    overlay: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    totals: BTreeMap<TableId, TableStats>,
+    cursors: HashMap<FollowerId, Seq>,
+    catalog: Option<Arc<Catalog>>,
+    /// Ids of calls in this group: a repeat waits for the next one.
+    calls: Vec<[u8; 16]>,
+    answers: Answers,
+    time_ms: u64,
+    writes: u64,
+}
+
+impl Core {
+    /// Goes on where recovery ended: with its time, and the totals that it took from frames.
+    pub fn new(
+        shared: Arc<Shared>,
+        recovered: Recovered,
+        env: Env,
+        durability: Durability,
+        unsaved: BTreeMap<TableId, TableStats>,
+    ) -> Core {
+        let Recovered { writer, last_ms } = recovered;
+        Core { shared, writer, env, durability, last_ms, group: Group::default(), unsaved }
+    }
+
+    /// Carries out the waiting actions as one group, as far as it has room, and answers them.
+    pub fn commit(&mut self, queue: &Queue) {
+        self.relieve_pressure();
+        if let Some(why) = self.shared.poisoned() {
+            queue.drain(|action| action.refuse(&Error::Poisoned(why.clone())));
+            return;
+        }
+        self.begin();
+        while self.writer.builder.len() < GROUP_BYTES {
+            let Some(action) = queue.take() else { break };
+            if let Some(repeat) = self.take(action) {
+                queue.put_back(repeat);
+                break;
+            }
+        }
+        self.finish();
+    }
+
+    fn begin(&mut self) {
+        self.last_ms = self.last_ms.max(self.env.clock.now_ms());
+        self.group.time_ms = self.last_ms;
+        self.writer.builder.begin();
+    }
+
+    /// Adds one action to the group. Gives it back when it repeats a call that is in the group already.
+    fn take(&mut self, action: Action) -> Option<Action> {
+        match action {
+            Action::Write(write, retry, reply) => match self.call(std::slice::from_ref(&write), retry) {
+                evaluate::Called::Now(written) => {
+                    let one = written.map(|mut written| written.pop().expect("one write has one answer"));
+                    self.group.answers.push(Answer::Written(reply, one));
+                }
+                evaluate::Called::Later => return Some(Action::Write(write, retry, reply)),
+            },
+            Action::Batch(writes, retry, reply) => match self.call(&writes, retry) {
+                evaluate::Called::Now(written) => self.group.answers.push(Answer::Batch(reply, written)),
+                evaluate::Called::Later => return Some(Action::Batch(writes, retry, reply)),
+            },
+            Action::Create(spec, reply) => {
+                let table = self.create_table(*spec);
+                self.group.answers.push(Answer::Table(reply, table));
+            }
+            Action::Update(name, update, reply) => {
+                let table = self.update_table(&name, *update);
+                self.group.answers.push(Answer::Table(reply, table));
+            }
+            Action::Delete(name, reply) => {
+                let table = self.delete_table(&name);
+                self.group.answers.push(Answer::Table(reply, table));
+            }
+            Action::Follower(commit, reply) => {
+                let committed = self.follower_commit(&commit);
+                self.group.answers.push(Answer::Seq(reply, committed));
+            }
+        }
+        None
+    }
+
+    /// Writes, syncs, applies, publishes and answers the group.
+    fn finish(&mut self) {
+        let outcome = if self.writer.builder.is_empty() { Ok(()) } else { self.write_group() };
+        let group = std::mem::take(&mut self.group);
+        let head = self.shared.head.get();
+        if outcome.is_ok() {
+            self.shared.groups.fetch_add(1, Ordering::Relaxed);
+            self.shared.writes.fetch_add(group.writes, Ordering::Relaxed);
+        }
+        group.answers.send(outcome, head);
+    }
+
+    fn write_group(&mut self) -> Result<(), Error> {
+        // Nothing is written yet: no space for the next segment refuses this group and leaves the database as it was.
+        self.writer.make_room(self.writer.builder.len() + FRAME_SLACK).map_err(|error| self.no_room(&error))?;
+        let totals: Vec<(TableId, TableStats)> = self.group.totals.iter().map(|(id, stats)| (*id, *stats)).collect();
+        let written = self.writer.append(self.group.time_ms, &totals).and_then(|header| {
+            if self.durability == Durability::Durable {
+                self.writer.sync()?;
+            }
+            Ok(header)
+        });
+        let header = written.map_err(|error| self.poison(&format!("writing the log failed: {error}")))?;
+        self.apply(header.last(), &totals);
+        Ok(())
+    }
+
+    /// Makes a group that is in the log visible: state, totals, log, head, in this order.
+    fn apply(&mut self, last: Seq, totals: &[(TableId, TableStats)]) {
+        self.shared.store.apply(&mut self.group.batch);
+        self.shared.store.set_head(last);
+        self.unsaved.extend(totals.iter().copied());
+        if !totals.is_empty() {
+            self.shared.totals.write().expect("no holder panics").extend(totals.iter().copied());
+        }
+        if !self.group.cursors.is_empty() {
+            self.shared.cursors.write().expect("no holder panics").extend(self.group.cursors.drain());
+        }
+        if let Some(catalog) = self.group.catalog.take() {
+            self.publish_catalog(catalog);
+        }
+        self.writer.publish();
+        self.shared.head.set(last);
+    }
+
+    fn publish_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.unsaved.retain(|id, _| catalog.by_id.contains_key(id));
+        self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.by_id.contains_key(id));
+        let follows = |id: &FollowerId| catalog.by_id.contains_key(&TableId(id.0));
+        self.shared.cursors.write().expect("no holder panics").retain(|id, _| follows(id));
+        *self.shared.catalog.write().expect("no holder panics") = catalog;
+    }
+
+    fn no_room(&self, error: &std::io::Error) -> Error {
+        // A failed sync of the segment that was left cannot be told from a full disk by its caller, and must not be
+        // taken for success later.
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            Error::NoSpace(error.to_string())
+        } else {
+            self.poison(&format!("starting a log segment failed: {error}"))
+        }
+    }
+
+    fn poison(&self, why: &str) -> Error {
+        self.shared.poison(why);
+        Error::Poisoned(why.to_owned())
+    }
+
+    /// Lets the state engine write out what it holds, before more is put in.
+    fn relieve_pressure(&mut self) {
+        if let Some(failure) = self.shared.store.failure() {
+            self.shared.poison(&format!("the state engine failed: {failure}"));
+            return;
+        }
+        match self.shared.store.write_pressure() {
+            Pressure::Fine => {}
+            Pressure::Rotate => self.rotate(),
+            Pressure::Stall => self.shared.store.wait_for_room(),
+        }
+    }
+
+    /// Seals the write buffer together with the totals that are right at this moment, and only then.
+    pub fn rotate(&mut self) {
+        self.save_totals();
+        self.shared.store.rotate();
+    }
+
+    /// Makes the state durable up to the head.
+    pub fn checkpoint(&mut self) -> Result<(), Error> {
+        self.save_totals();
+        self.shared.store.flush_and_wait().map_err(|error| Error::Read(error.to_string()))
+    }
+
+    fn save_totals(&mut self) {
+        let head = self.shared.head.get();
+        let mut batch = Batch::new();
+        for (id, stats) in std::mem::take(&mut self.unsaved) {
+            let mut value = Vec::new();
+            push_stats(&stats, &mut value);
+            batch.put(rows::totals(id), value, head);
+        }
+        self.shared.store.apply(&mut batch);
+    }
+
+    /// Syncs everything appended; for a clean close under relaxed durability.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.writer.sync().map_err(|error| self.poison(&format!("syncing the log failed: {error}")))
+    }
+
+    /// Removes a bounded number of rows of dropped tables and of calls too old to be repeated; answers whether some
+    /// may be left. These rows have no reader, so their removal is no business of the log.
+    pub fn sweep(&mut self) -> Result<bool, Error> {
+        let head = self.shared.head.get();
+        let now = self.last_ms.max(self.env.clock.now_ms());
+        let old_bucket = (now / rows::CALL_BUCKET_MS).saturating_sub(1);
+        let mut ranges = vec![(rows::calls_before(old_bucket), None)];
+        let (start, end) = rows::meta_range();
+        for row in self.shared.store.range(&start, &end, head, false) {
+            let (key, _) = row.map_err(|error| Error::Read(error.to_string()))?;
+            if let Some((b'D', id)) = rows::meta_kind(&key) {
+                let items = rows::items(TableId(id));
+                let states = rows::states(FollowerId(id));
+                ranges.push(((items.clone(), rows::after(&items)), None));
+                ranges.push(((states.clone(), rows::after(&states)), Some(rows::dead(TableId(id)))));
+            }
+        }
+        self.remove_rows(ranges, head)
+    }
+
+    fn remove_rows(&mut self, ranges: Vec<((Vec<u8>, Vec<u8>), Option<Vec<u8>>)>, head: Seq) -> Result<bool, Error> {
+        const AT_ONCE: usize = 2_000;
+        let mut batch = Batch::new();
+        let mut removed = 0;
+        for ((start, end), done) in ranges {
+            self.shared.store.drop_range(&start, &end);
+            for row in self.shared.store.range(&start, &end, head, false).take(AT_ONCE - removed) {
+                let (key, _) = row.map_err(|error| Error::Read(error.to_string()))?;
+                batch.remove(key.to_vec(), head);
+                removed += 1;
+            }
+            if removed >= AT_ONCE {
+                break;
+            }
+            if let Some(row) = done {
+                batch.remove(row, head);
+            }
+        }
+        self.shared.store.apply(&mut batch);
+        Ok(removed >= AT_ONCE)
+    }
+
+    /// The catalogue as the group sees it.
+    fn catalog(&self) -> Arc<Catalog> {
+        self.group.catalog.clone().unwrap_or_else(|| self.shared.catalog())
+    }
+
+    fn table(&self, id: TableId) -> Result<Arc<Table>, Error> {
+        let catalog = self.catalog();
+        catalog.by_id.get(&id).cloned().ok_or_else(|| Error::TableNotFound(format!("#{}", id.0)))
+    }
+
+    /// Position of the entry that is built next.
+    fn next_seq(&self) -> Seq {
+        Seq(self.writer.next().0 + u64::from(self.writer.builder.entries()))
+    }
+
+    /// A table's totals as the group sees them.
+    fn totals_mut(&mut self, id: TableId) -> &mut TableStats {
+        let shared = &self.shared;
+        self.group
+            .totals
+            .entry(id)
+            .or_insert_with(|| shared.totals.read().expect("no holder panics").get(&id).copied().unwrap_or_default())
+    }
+}
+
+impl Fingerprint {
+    pub(crate) fn replace(self, old: Option<&[u8]>, new: Option<&[u8]>) -> Fingerprint {
+        let of = |image: Option<&[u8]>| image.map_or(0, item::codec::fingerprint);
+        Fingerprint(self.0.wrapping_sub(of(old)).wrapping_add(of(new)))
+    }
+}

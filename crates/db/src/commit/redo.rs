@@ -1,0 +1,171 @@
+//! Opening: what the state engine kept, then the log past it, replayed as it was applied.
+
+use super::Shared;
+use crate::{
+    FollowerId, OpenError, TableStats,
+    catalog::Catalog,
+    log::{
+        entry::{ChangeEntry, Entry, Reader},
+        frame::{Frame, read_stats},
+    },
+    rows,
+    store::Batch,
+};
+use item::{Item, Seq, TableId, codec};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// State being rebuilt.
+pub(crate) struct Redo<'a> {
+    shared: &'a Shared,
+    catalog: Catalog,
+    totals: HashMap<TableId, TableStats>,
+    cursors: HashMap<FollowerId, Seq>,
+    /// Totals that frames carried: newer than what the state engine kept of them.
+    pub unsaved: BTreeMap<TableId, TableStats>,
+    /// Newest position that is in the state.
+    applied: Seq,
+    /// Frames replayed.
+    pub frames: u64,
+}
+
+impl<'a> Redo<'a> {
+    /// Loads the catalogue and bookkeeping as of `applied`.
+    pub fn load(shared: &'a Shared, applied: Seq) -> Result<Redo<'a>, OpenError> {
+        shared.store.set_head(applied);
+        let mut redo = Redo {
+            shared,
+            catalog: Catalog::default(),
+            totals: HashMap::new(),
+            cursors: HashMap::new(),
+            unsaved: BTreeMap::new(),
+            applied,
+            frames: 0,
+        };
+        let (start, end) = rows::meta_range();
+        for row in shared.store.range(&start, &end, applied, false) {
+            let (key, value) = row.map_err(|error| OpenError::Store(error.to_string()))?;
+            redo.load_row(&key, Some(&value)).map_err(|error| OpenError::Store(error.to_string()))?;
+        }
+        Ok(redo)
+    }
+
+    fn load_row(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), codec::DecodeError> {
+        if self.catalog.load(key, value)? {
+            return Ok(());
+        }
+        let malformed = codec::DecodeError { at: 0, what: "a bookkeeping row is too short" };
+        match (rows::meta_kind(key), value) {
+            (Some((b'X', id)), Some(value)) => {
+                let stats = read_stats(&mut Reader(value)).ok_or(malformed)?;
+                self.totals.insert(TableId(id), stats);
+            }
+            (Some((b'X', id)), None) => {
+                self.totals.remove(&TableId(id));
+            }
+            (Some((b'F', id)), Some(value)) => {
+                let cursor = Reader(value).u64().ok_or(malformed)?;
+                self.cursors.insert(FollowerId(id), Seq(cursor));
+            }
+            (Some((b'F', id)), None) => {
+                self.cursors.remove(&FollowerId(id));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Applies a frame that lies past what the state engine has.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), String> {
+        let mut batch = Batch::new();
+        let mut calls: HashMap<[u8; 16], (u64, Seq, Seq)> = HashMap::new();
+        for (seq, raw) in frame.entries() {
+            match raw.decode().ok_or("an entry cannot be read; it may be of a newer version")? {
+                Entry::Change(change) => {
+                    if let Some((id, request)) = change.call {
+                        calls.entry(id).or_insert((request, seq, seq)).2 = seq;
+                    }
+                    let row = self.row_of(&change)?;
+                    match change.new {
+                        Some(image) => batch.put(row, image.to_vec(), seq),
+                        None => batch.remove(row, seq),
+                    }
+                }
+                Entry::Schema(changed) => {
+                    for (key, value) in changed {
+                        self.load_row(key, value).map_err(|error| error.to_string())?;
+                        match value {
+                            Some(value) => batch.put(key.to_vec(), value.to_vec(), seq),
+                            None => batch.remove(key.to_vec(), seq),
+                        }
+                    }
+                }
+                Entry::Follower { follower, upto, state } => {
+                    follower_rows(&mut batch, follower, upto, state.into_iter(), seq);
+                    self.cursors.insert(follower, upto);
+                }
+            }
+        }
+        for (id, (request, first, last)) in calls {
+            let row = rows::call(frame.header.time_ms, &id);
+            batch.put(row, super::evaluate::call_row(request, first, last), last);
+        }
+        self.finish(frame, batch)
+    }
+
+    fn finish(&mut self, frame: &Frame<'_>, mut batch: Batch) -> Result<(), String> {
+        for (table, stats) in frame.totals().ok_or("the totals of a frame cannot be read")? {
+            self.totals.insert(table, stats);
+            self.unsaved.insert(table, stats);
+        }
+        self.applied = frame.header.last();
+        self.shared.store.apply(&mut batch);
+        self.shared.store.set_head(self.applied);
+        self.frames += 1;
+        Ok(())
+    }
+
+    fn row_of(&self, change: &ChangeEntry<'_>) -> Result<Vec<u8>, String> {
+        let table = self.catalog.by_id.get(&change.table).ok_or("a change names a table that was never created")?;
+        let image: Item = change
+            .new
+            .or(change.old)
+            .map(codec::decode)
+            .ok_or("a change has no image")?
+            .map_err(|error| error.to_string())?;
+        let key = table.spec.key.key_of(&image).map_err(|error| error.to_string())?;
+        Ok(rows::item(table.id, &key))
+    }
+
+    /// Publishes what was rebuilt.
+    pub fn publish(mut self) -> BTreeMap<TableId, TableStats> {
+        let catalog = self.catalog;
+        self.totals.retain(|id, _| catalog.by_id.contains_key(id));
+        self.unsaved.retain(|id, _| catalog.by_id.contains_key(id));
+        *self.shared.totals.write().expect("no holder panics") = self.totals;
+        *self.shared.cursors.write().expect("no holder panics") = self.cursors;
+        *self.shared.catalog.write().expect("no holder panics") = Arc::new(catalog);
+        self.shared.head.set(self.applied);
+        self.unsaved
+    }
+}
+
+/// A follower's state and cursor as rows of the state engine.
+pub(super) fn follower_rows<'a>(
+    batch: &mut Batch,
+    follower: FollowerId,
+    upto: Seq,
+    state: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    seq: Seq,
+) {
+    for (key, value) in state {
+        let row = rows::state(follower, key);
+        match value {
+            Some(value) => batch.put(row, value.to_vec(), seq),
+            None => batch.remove(row, seq),
+        }
+    }
+    batch.put(rows::cursor(follower), upto.0.to_le_bytes().to_vec(), seq);
+}

@@ -1,0 +1,66 @@
+//! What can go wrong, as coarse as callers act on it. AWS's words for these live at the door.
+
+use item::{Item, Seq, expression::Invalid};
+use std::path::PathBuf;
+
+/// Why a request was not carried out. Nothing of it happened; only after [`Error::Poisoned`] a restart may find that it
+/// did.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    #[error("table {0} does not exist")]
+    TableNotFound(String),
+    #[error("table {0} exists already")]
+    TableExists(String),
+    #[error("table {0} is protected against deletion")]
+    Protected(String),
+    /// The output table of a view takes writes from its view only.
+    #[error("table {0} is kept by a view and is read-only")]
+    ReadOnly(String),
+    /// The condition did not hold; the item as it was.
+    #[error("the condition does not hold")]
+    ConditionFailed { item: Option<Box<Item>> },
+    /// An update that does not fit the item: AWS's wording.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("item size has exceeded the maximum allowed size")]
+    ItemTooLarge,
+    /// An update set or removed a key attribute, or gave it another value.
+    #[error("cannot update attribute {0}: it is part of the key")]
+    KeyChanged(String),
+    /// A follower's cursor is not where it thought: somebody else committed for it, or it was reset.
+    #[error("the follower's cursor is at {at:?}, not where the commit expected it")]
+    CursorMoved { at: Option<Seq> },
+    /// More requests wait than the configuration allows; nothing happened, try again.
+    #[error("too many requests are waiting")]
+    Busy,
+    /// The position is older than the log keeps.
+    #[error("position {0} has been trimmed")]
+    Trimmed(Seq),
+    /// The log could not be written or synced: the database answers this until restarted.
+    #[error("the database stopped accepting writes: {0}")]
+    Poisoned(String),
+    /// The disk is full; the request was not carried out and the database goes on.
+    #[error("no space for the log: {0}")]
+    NoSpace(String),
+    /// Reading stored bytes failed.
+    #[error("stored data cannot be read: {0}")]
+    Read(String),
+    /// The database is shutting down.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// Why a data directory does not open. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{} is already open in another process{}", .0.display(), .1)]
+    Locked(PathBuf, String),
+    #[error("{} was written by a newer Streamfold (format {found}; this one reads up to {known})", .path.display())]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("{} is corrupt at byte {offset}: {what}", .path.display())]
+    Corrupt { path: PathBuf, offset: u64, what: String },
+    #[error("{}: {source}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the state engine does not open: {0}")]
+    Store(String),
+}

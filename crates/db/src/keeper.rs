@@ -1,0 +1,121 @@
+//! The threads behind an open database, and the chores that keep its size and its recovery time bounded.
+
+use crate::{Durability, Error, database::Inner, log::Chore};
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Relaxed durability: the log is synced this often.
+const SYNC_EVERY: Duration = Duration::from_millis(50);
+
+/// Checkpoints, trimming and sweeping happen this often.
+const CHORES_EVERY: Duration = Duration::from_secs(30);
+
+/// Tells the threads that wait on a timer to end.
+#[derive(Default)]
+pub(crate) struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub fn stop(&self) {
+        *self.stopped.lock().expect("no holder panics") = true;
+        self.changed.notify_all();
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        *self.stopped.lock().expect("no holder panics")
+    }
+
+    /// Waits; `false` when it is time to end.
+    fn wait(&self, time: Duration) -> bool {
+        let stopped = self.stopped.lock().expect("no holder panics");
+        let (stopped, _) =
+            self.changed.wait_timeout_while(stopped, time, |stopped| !*stopped).expect("no holder panics");
+        !*stopped
+    }
+}
+
+/// Starts the threads of a database.
+pub(crate) fn spawn(inner: &Arc<Inner>) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut threads = vec![start("commit", inner, sequence)?, start("log-segments", inner, prepare_segments)?];
+    threads.push(start("keeper", inner, keep)?);
+    if inner.options.durability == Durability::Relaxed {
+        threads.push(start("log-sync", inner, sync_often)?);
+    }
+    Ok(threads)
+}
+
+fn start(name: &str, inner: &Arc<Inner>, run: fn(&Inner)) -> io::Result<JoinHandle<()>> {
+    let inner = inner.clone();
+    thread::Builder::new().name(name.to_owned()).spawn(move || run(&inner))
+}
+
+fn sequence(inner: &Inner) {
+    while inner.queue.wait() {
+        inner.step();
+    }
+}
+
+fn prepare_segments(inner: &Inner) {
+    loop {
+        match inner.log.wait_for_chore() {
+            Chore::Stop => return,
+            chore => {
+                // No space for a spare: the sequencer finds out when it needs one. Try again after a while.
+                if do_chore(inner, chore).is_err() && !inner.stopping.wait(Duration::from_secs(1)) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn do_chore(inner: &Inner, chore: Chore) -> io::Result<()> {
+    match chore {
+        Chore::Zero => inner.log.prepare_spare(),
+        Chore::SaveIndex(segment) => inner.log.save_index(&segment),
+        Chore::Stop => Ok(()),
+    }
+}
+
+fn sync_often(inner: &Inner) {
+    while inner.stopping.wait(SYNC_EVERY) {
+        if let Err(error) = inner.syncer.sync(&inner.log, inner.shared.head.get()) {
+            inner.shared.poison(&format!("syncing the log failed: {error}"));
+        }
+    }
+}
+
+fn keep(inner: &Inner) {
+    while inner.stopping.wait(CHORES_EVERY) {
+        // A failure shows in the status of the database; there is nobody here to tell.
+        if let Err(error) = maintain(inner, true) {
+            inner.shared.poison(&error.to_string());
+        }
+    }
+}
+
+/// All chores once, for a database without threads.
+pub(crate) fn chores(inner: &Inner, checkpoint: bool) -> Result<(), Error> {
+    while let Some(chore) = inner.log.poll_chore() {
+        do_chore(inner, chore).map_err(|error| Error::Read(error.to_string()))?;
+    }
+    maintain(inner, checkpoint)
+}
+
+fn maintain(inner: &Inner, checkpoint: bool) -> Result<(), Error> {
+    while inner.core().sweep()? && !inner.stopping.is_stopped() {}
+    let applied = inner.shared.store.persisted().unwrap_or_default();
+    // So that opening replays little, and segments can go: the state is sealed with its totals at a group's end.
+    if checkpoint && applied < inner.shared.head.get() {
+        inner.core().rotate();
+    }
+    let before = inner.env.clock.now_ms().saturating_sub(inner.options.retention_ms);
+    inner.log.trim(before, applied).map_err(|error| Error::Read(format!("trimming the log: {error}")))?;
+    Ok(())
+}

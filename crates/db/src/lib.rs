@@ -1,0 +1,31 @@
+//! The database: one log, the tables it adds up to, and the commits of everyone who follows it.
+//!
+//! Sync throughout: callers wait on a [`Ticket`], blocking or as a future. Nothing here may know of JSON, HTTP or
+//! an async runtime. Only `store/` names the storage engine; only `env/` touches the clock, the dice and the disk.
+
+mod catalog;
+mod commit;
+mod database;
+pub mod env;
+mod error;
+mod follower;
+mod keeper;
+mod lock;
+mod log;
+mod read;
+mod rows;
+#[cfg(test)]
+mod simulation;
+mod store;
+mod stream;
+mod table;
+mod write;
+
+pub use database::{Db, Durability, Options, SimStore, Snapshot, Status};
+pub use env::Env;
+pub use error::{Error, OpenError};
+pub use follower::{Follower, FollowerCommit, FollowerId, Row};
+pub use read::{Page, Query, Scan};
+pub use stream::{ChangePage, Stream, StreamRead, StreamViewType};
+pub use table::{Billing, Fingerprint, Table, TableSpec, TableStats, TableUpdate, ViewSpec};
+pub use write::{Answered, Op, RetryToken, Ticket, Write, Written};

@@ -1,0 +1,175 @@
+//! The one writer of the log: appends frames, syncs them, moves on to the next segment.
+
+use super::{
+    Layout, Log,
+    frame::{Builder, Frame, Header},
+    segment::{Previous, START, Segment, SegmentHeader},
+};
+use crate::{
+    TableStats,
+    env::{Disk, File},
+};
+use item::{Seq, TableId};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Appends to the last segment of a [`Log`].
+pub(crate) struct Writer {
+    pub log: Arc<Log>,
+    active: Arc<Segment>,
+    /// Where the next frame goes; ahead of the segment's visible end until it is published.
+    end: u64,
+    /// Checksum of the last frame.
+    chain: u64,
+    /// Position of the next entry.
+    next: Seq,
+    /// Newest position known to be on disk; others sync too (relaxed durability).
+    synced: Arc<AtomicU64>,
+    pub builder: Builder,
+}
+
+impl Writer {
+    /// Continues where recovery found the end.
+    pub fn new(log: Arc<Log>, active: Arc<Segment>, chain: u64, next: Seq) -> Writer {
+        let end = active.end();
+        let synced = Arc::new(AtomicU64::new(next.0 - 1));
+        Writer { log, active, end, chain, next, synced, builder: Builder::default() }
+    }
+
+    /// Position of the next entry.
+    pub fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// A handle that syncs everything appended so far, for whoever syncs on a timer.
+    pub fn syncer(&self) -> Syncer {
+        Syncer { synced: self.synced.clone() }
+    }
+
+    /// Makes room for a frame of about `bytes`: the next segment when this one is full. Nothing is written of the
+    /// frame yet, so a failure (no space left) leaves the log as it was.
+    pub fn make_room(&mut self, bytes: usize) -> io::Result<()> {
+        let needed = self.end + bytes as u64 + 4096;
+        if needed <= self.log.layout.segment_bytes || self.end == START {
+            return Ok(());
+        }
+        self.rotate()
+    }
+
+    /// Writes the frame in `builder` at the end. It is neither on disk nor visible yet.
+    pub fn append(&mut self, time_ms: u64, totals: &[(TableId, TableStats)]) -> io::Result<Header> {
+        let synced = Seq(self.synced.load(Ordering::Acquire));
+        let (bytes, header) = self.builder.finish(self.next, time_ms, synced, self.chain, totals);
+        self.active.file.write_at(bytes, self.end)?;
+        self.chain = header.checksum;
+        self.end += header.span() as u64;
+        self.next = header.last().next();
+        Ok(header)
+    }
+
+    /// Makes everything appended durable.
+    pub fn sync(&self) -> io::Result<()> {
+        let upto = self.next.0 - 1;
+        self.active.file.sync()?;
+        self.synced.fetch_max(upto, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Lets readers see the frame that was appended last.
+    pub fn publish(&self) {
+        let bytes = self.builder.finished();
+        let frame = Frame::read(bytes).expect("the frame that was just built is valid");
+        self.active.publish(&frame);
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        // Relaxed durability may have left frames unsynced in the segment that nobody will sync from now on.
+        self.sync()?;
+        let header = SegmentHeader {
+            identity: self.log.identity,
+            number: self.active.header.number + 1,
+            first: self.next,
+            previous: Previous { checksum: self.chain, end: self.end, last_ms: self.active.last_ms() },
+        };
+        let segment = Arc::new(self.log.create_segment(header)?);
+        let sealed = std::mem::replace(&mut self.active, segment.clone());
+        self.end = START;
+        self.log.segments.write().expect("no holder panics").push(segment);
+        self.log.spare.state.lock().expect("no holder panics").sealed.push(sealed);
+        self.log.spare.wanted.notify_all();
+        Ok(())
+    }
+}
+
+/// Syncs the log from another thread.
+#[derive(Clone)]
+pub(crate) struct Syncer {
+    synced: Arc<AtomicU64>,
+}
+
+impl Syncer {
+    pub fn synced(&self) -> Seq {
+        Seq(self.synced.load(Ordering::Acquire))
+    }
+
+    /// Makes everything that readers can see durable. Rotation syncs the segment it leaves, so only the last one can
+    /// hold unsynced frames.
+    pub fn sync(&self, log: &Log, head: Seq) -> io::Result<()> {
+        if self.synced() >= head {
+            return Ok(());
+        }
+        let last = log.segments.read().expect("no holder panics").last().cloned();
+        if let Some(segment) = last {
+            segment.file.sync()?;
+        }
+        self.synced.fetch_max(head.0, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Makes a file the next segment, durable under its name before the first frame goes into it.
+    pub(super) fn create_segment(&self, header: SegmentHeader) -> io::Result<Segment> {
+        let ready = self.spare.state.lock().expect("no holder panics").ready.take();
+        let file = match ready {
+            Some(file) => file,
+            None => zeroed(&*self.disk, &self.layout.spare(), self.layout.segment_bytes)?,
+        };
+        file.write_at(&header.encode(), 0)?;
+        file.sync()?;
+        let path = self.layout.segment(header.number);
+        self.disk.rename(&self.layout.spare(), &path)?;
+        self.disk.sync_dir(&self.layout.dir)?;
+        Ok(Segment::new(header, path, file))
+    }
+}
+
+/// Creates a file of zeros whose blocks are allocated, so that later writes change no metadata and `fdatasync` is one
+/// write.
+pub(super) fn zeroed(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<Arc<dyn File>> {
+    const CHUNK: u64 = 1 << 20;
+    let zeros = vec![0; usize::try_from(CHUNK).expect("a megabyte")];
+    let file = disk.create(path)?;
+    let mut at = 0;
+    while at < bytes {
+        let count = CHUNK.min(bytes - at);
+        file.write_at(&zeros[..usize::try_from(count).expect("a megabyte")], at)?;
+        at += count;
+    }
+    file.sync()?;
+    Ok(file)
+}
+
+impl Layout {
+    /// Whether a path is one of a segment, and which number.
+    pub(super) fn number(path: &Path) -> Option<u64> {
+        let name = path.file_name()?.to_str()?;
+        name.strip_suffix(".seg")?.parse().ok()
+    }
+}

@@ -1,0 +1,70 @@
+//! A table's change stream: positions, pages, and what outlives the table.
+
+use crate::{
+    Error,
+    log::{Log, read::Next},
+};
+use item::{Change, KeySchema, Seq, TableId};
+
+/// Which images a stream shows. The log always has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamViewType {
+    KeysOnly,
+    NewImage,
+    OldImage,
+    NewAndOldImages,
+}
+
+/// One stream of one table: opened at a position, perhaps closed at another (stream off, table deleted); readable
+/// until the log is trimmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stream {
+    pub table: TableId,
+    pub table_name: String,
+    pub key: KeySchema,
+    pub view_type: StreamViewType,
+    pub shards: u16,
+    /// The label in the stream's ARN, formatted by the door: milliseconds since the epoch; unique per table name.
+    pub created_ms: u64,
+    /// Its records have `seq > opened`.
+    pub opened: Seq,
+    /// Its records have `seq < closed`.
+    pub closed: Option<Seq>,
+}
+
+/// What to read of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamRead {
+    pub table: TableId,
+    /// One shard, or all.
+    pub shard: Option<u16>,
+    /// First position wanted.
+    pub from: Seq,
+    /// Most changes in the page.
+    pub records_max: usize,
+    /// Most bytes of stored images in the page; the first change always fits.
+    pub bytes_max: usize,
+}
+
+/// Changes in order of `Seq`.
+#[derive(Clone, Debug, Default)]
+pub struct ChangePage {
+    pub changes: Vec<Change>,
+    /// Where to continue: past the last change, or past the head at the time of reading when nothing more is there.
+    pub next: Seq,
+}
+
+pub(crate) fn changes(log: &Log, head: Seq, read: &StreamRead) -> Result<ChangePage, Error> {
+    let mut page = ChangePage::default();
+    let mut bytes = 0;
+    let stopped = log.read(read, |seq, time_ms, change| {
+        bytes += change.image_bytes();
+        page.changes.push(change.to_change(seq, time_ms).map_err(|error| Error::Read(error.to_string()))?);
+        let full = page.changes.len() >= read.records_max || bytes >= read.bytes_max;
+        Ok(if full { Next::Enough } else { Next::More })
+    })?;
+    // Frames behind the head may have come in while reading; those that were seen are passed, the others are not.
+    let seen = page.changes.last().map_or(head, |last| last.seq.max(head));
+    page.next = stopped.unwrap_or_else(|| seen.next()).max(read.from);
+    Ok(page)
+}

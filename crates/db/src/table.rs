@@ -1,0 +1,107 @@
+//! What a table is: its name, key, stream and settings, and the running totals kept with it.
+
+use crate::stream::StreamViewType;
+use item::{KeySchema, Seq, TableId};
+
+/// What to create.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSpec {
+    /// 3 to 255 characters of `[a-zA-Z0-9_.-]`, checked by the caller.
+    pub name: String,
+    pub key: KeySchema,
+    /// Change stream, if on.
+    pub stream: Option<StreamViewType>,
+    /// Shards of the stream, by hash of the partition key; at least 1.
+    pub shards: u16,
+    /// Set where the table is the output of a view: then clients cannot write to it.
+    pub view: Option<ViewSpec>,
+    pub deletion_protection: bool,
+    pub billing: Billing,
+    /// Name of the attribute that holds the expiry time, epoch seconds.
+    pub ttl: Option<String>,
+    pub tags: Vec<(String, String)>,
+}
+
+impl TableSpec {
+    /// A table with a key and nothing else set.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: KeySchema) -> TableSpec {
+        TableSpec {
+            name: name.into(),
+            key,
+            stream: None,
+            shards: 1,
+            view: None,
+            deletion_protection: false,
+            billing: Billing::OnDemand,
+            ttl: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// A view's definition as it is stored with its output table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewSpec {
+    pub sql: String,
+    /// Name as written in the SQL -> table name.
+    pub sources: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billing {
+    OnDemand,
+    /// Read and write capacity units; reported, not enforced.
+    Provisioned {
+        read: u64,
+        write: u64,
+    },
+}
+
+/// A change to a table's settings; `None` leaves a setting as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableUpdate {
+    /// `Some(None)` closes the stream, `Some(Some(_))` opens a new one.
+    pub stream: Option<Option<StreamViewType>>,
+    pub deletion_protection: Option<bool>,
+    pub billing: Option<Billing>,
+    pub ttl: Option<Option<String>>,
+    pub tags: Option<Vec<(String, String)>>,
+    /// A new definition: the view is cleared and filled again.
+    pub view: Option<ViewSpec>,
+}
+
+/// A table that exists (or existed, for a reader that still holds it).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    pub id: TableId,
+    /// DynamoDB's `TableId`: random, shown as a UUID.
+    pub uuid: [u8; 16],
+    pub spec: TableSpec,
+    pub created_ms: u64,
+    /// Position of the entry that created it.
+    pub created: Seq,
+    /// Counts the view's definitions: a follower with another number must rebuild.
+    pub view_generation: u32,
+}
+
+/// 128-bit sum over a table's items: equal contents have equal fingerprints, whatever their history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint(pub u128);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Running totals of a table, exact at its last change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableStats {
+    pub items: u64,
+    /// Sum of item sizes as DynamoDB counts them.
+    pub bytes: u64,
+    pub fingerprint: Fingerprint,
+    /// Position of the last change, [`Seq::ZERO`] when there was none.
+    pub changed: Seq,
+}

@@ -1,0 +1,131 @@
+//! What a door asks to be written, and how it waits for the answer.
+
+use crate::{Error, database::Inner};
+use item::{
+    Item, Key, Origin, Seq, TableId,
+    expression::{Condition, Update},
+};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// One item to change, if its condition holds.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub table: TableId,
+    pub key: Key,
+    pub op: Op,
+    pub condition: Option<Condition>,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// The whole item, key attributes included.
+    Put(Item),
+    Update(Update),
+    Delete,
+}
+
+/// What a write did. `old == new` when it changed nothing; then there is no `seq`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub seq: Option<Seq>,
+    pub old: Option<Item>,
+    pub new: Option<Item>,
+}
+
+/// Names one call of a client's SDK: the same on every attempt (`amz-sdk-invocation-id`). A second attempt within
+/// ten minutes with the same hash gets the first one's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RetryToken {
+    pub id: [u8; 16],
+    /// Hash of credentials, operation and request body.
+    pub request: u64,
+    /// Whether this may be a second attempt: `amz-sdk-request` says `attempt=1` on the first one, which spares the
+    /// look-up.
+    pub repeat: bool,
+}
+
+/// The answer to a request that waits for its group to be on disk: `.await` it, or [`Ticket::wait`] on a thread.
+#[must_use = "a request is carried out whether or not its ticket is kept, but its error would be lost"]
+pub struct Ticket<T> {
+    receiver: oneshot::Receiver<Result<T, Error>>,
+    /// Set where no thread commits: whoever waits must step the database.
+    stepper: Option<Arc<Inner>>,
+}
+
+impl<T> Ticket<T> {
+    pub(crate) fn new() -> (Reply<T>, Ticket<T>) {
+        let (sender, receiver) = oneshot::channel();
+        (Reply(sender), Ticket { receiver, stepper: None })
+    }
+
+    pub(crate) fn ready(answer: Result<T, Error>) -> Ticket<T> {
+        let (reply, ticket) = Ticket::new();
+        reply.send(answer);
+        ticket
+    }
+
+    pub(crate) fn stepped_by(self, stepper: Option<Arc<Inner>>) -> Ticket<T> {
+        Ticket { stepper, ..self }
+    }
+
+    /// Blocks until the answer is there.
+    ///
+    /// # Errors
+    /// The request's own, or [`Error::Closed`] when the database closed before it was carried out.
+    pub fn wait(self) -> Result<T, Error> {
+        let Some(stepper) = self.stepper else {
+            return self.receiver.recv().unwrap_or(Err(Error::Closed));
+        };
+        loop {
+            match self.receiver.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::TryRecvError::Disconnected) => return Err(Error::Closed),
+                Err(oneshot::TryRecvError::Empty) => stepper.step(),
+            }
+        }
+    }
+
+    /// The answer if it is there by now.
+    pub fn try_wait(&self) -> Option<Result<T, Error>> {
+        match self.receiver.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(oneshot::TryRecvError::Disconnected) => Some(Err(Error::Closed)),
+            Err(oneshot::TryRecvError::Empty) => None,
+        }
+    }
+}
+
+impl<T> IntoFuture for Ticket<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = Answered<T>;
+
+    fn into_future(self) -> Answered<T> {
+        Answered(self.receiver.into_future())
+    }
+}
+
+/// A [`Ticket`] being awaited.
+pub struct Answered<T>(oneshot::AsyncReceiver<Result<T, Error>>);
+
+impl<T> Future for Answered<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(ctx).map(|answer| answer.unwrap_or(Err(Error::Closed)))
+    }
+}
+
+/// The sending end of a [`Ticket`].
+pub(crate) struct Reply<T>(oneshot::Sender<Result<T, Error>>);
+
+impl<T> Reply<T> {
+    /// Whoever asked may have gone away; then the answer is dropped.
+    pub fn send(self, answer: Result<T, Error>) {
+        let _ = self.0.send(answer);
+    }
+}
