@@ -1,0 +1,257 @@
+//! What a template asks for, after every parameter, condition and function in it has been worked out. Plain data for
+//! whoever creates it; knows nothing of YAML, of the engine or of the API.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::diagnostic::{Diagnostic, Location};
+
+/// What a warning or a note says about a project that loads: "not needed here", "not run here yet".
+pub type Note = Diagnostic;
+
+/// Everything a template asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The template file.
+    pub path: PathBuf,
+    /// The folder of the template; paths in it are relative to this.
+    pub root: PathBuf,
+    /// What AWS calls the stack: the folder's name. It is part of names that the template leaves open.
+    pub stack_name: String,
+    /// Tables to create, in the order of the template. Names are unique.
+    pub tables: Vec<Table>,
+    /// Dashboards, in the order of the template.
+    pub dashboards: Vec<Dashboard>,
+    /// Outputs by name. A stream's ARN is not known before the stream exists and stands here as
+    /// `{stream-arn:TABLE}`: see [`Project::outputs_with`].
+    pub outputs: Vec<(String, String)>,
+    /// Warnings and notes, in the order of the template.
+    pub notes: Vec<Note>,
+}
+
+impl Project {
+    /// The table called `name`.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// The outputs with the ARN of each stream filled in: `stream_arn` is asked by table name.
+    pub fn outputs_with(&self, stream_arn: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+        let fill = |value: &String| {
+            self.tables.iter().fold(value.clone(), |text, table| match stream_arn(&table.name) {
+                Some(arn) => text.replace(&stream_placeholder(&table.name), &arn),
+                None => text,
+            })
+        };
+        self.outputs.iter().map(|(name, value)| (name.clone(), fill(value))).collect()
+    }
+}
+
+/// Stands for the ARN of a table's stream until the stream exists. Braces and colons cannot be in a table name.
+pub(crate) fn stream_placeholder(table: &str) -> String {
+    format!("{{stream-arn:{table}}}")
+}
+
+/// HASH or RANGE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    /// Partition key.
+    Hash,
+    /// Sort key.
+    Range,
+}
+
+/// The type of a key attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttrType {
+    /// String.
+    S,
+    /// Number.
+    N,
+    /// Binary.
+    B,
+}
+
+/// What a stream's records show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamViewType {
+    /// KEYS_ONLY
+    KeysOnly,
+    /// NEW_IMAGE
+    NewImage,
+    /// OLD_IMAGE
+    OldImage,
+    /// NEW_AND_OLD_IMAGES
+    NewAndOldImages,
+}
+
+impl StreamViewType {
+    /// As AWS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StreamViewType::KeysOnly => "KEYS_ONLY",
+            StreamViewType::NewImage => "NEW_IMAGE",
+            StreamViewType::OldImage => "OLD_IMAGE",
+            StreamViewType::NewAndOldImages => "NEW_AND_OLD_IMAGES",
+        }
+    }
+}
+
+/// How capacity is paid for on AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillingMode {
+    /// PROVISIONED
+    Provisioned,
+    /// PAY_PER_REQUEST
+    PayPerRequest,
+}
+
+/// One attribute of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyElement {
+    /// The attribute's name.
+    pub name: String,
+    /// Its place in the key.
+    pub key_type: KeyType,
+    /// Its type.
+    pub attr_type: AttrType,
+}
+
+/// A table to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// The table's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
+    pub name: String,
+    /// Where the resource begins.
+    pub location: Location,
+    /// Where each property of the table stands, by its name (`KeySchema`).
+    pub properties: BTreeMap<String, Location>,
+    /// The partition key, then the sort key if there is one.
+    pub key: Vec<KeyElement>,
+    /// The stream, if one is asked for.
+    pub stream: Option<StreamViewType>,
+    /// On AWS; here it changes nothing but what DescribeTable says.
+    pub billing: BillingMode,
+    /// The attribute that holds the expiry, if TTL is on.
+    pub ttl: Option<String>,
+    /// Whether DeleteTable is refused.
+    pub deletion_protection: bool,
+    /// Tags in the order of the template.
+    pub tags: Vec<(String, String)>,
+    /// Read and write capacity units, when billing is provisioned.
+    pub provisioned: Option<(u64, u64)>,
+    /// Checked; not created yet.
+    pub global_indexes: Vec<Index>,
+    /// Checked; not created yet.
+    pub local_indexes: Vec<Index>,
+    /// The query that keeps this table up to date, if it is a view.
+    pub view: Option<View>,
+    /// Shards of the stream, 1 unless the mark says otherwise.
+    pub shards: u16,
+}
+
+impl Table {
+    /// An error about one property of this table (`KeySchema`), placed at that property, or at the resource when the
+    /// template leaves the property open.
+    pub fn error(&self, property: &str, message: impl Into<String>) -> Diagnostic {
+        let location = self.properties.get(property).unwrap_or(&self.location);
+        Diagnostic::error(message)
+            .with_location(location.clone())
+            .with_logical_id(&self.logical_id)
+            .with_property(format!("Properties.{property}"))
+    }
+}
+
+/// A secondary index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The index's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
+    pub name: String,
+    /// Where it stands.
+    pub location: Location,
+    /// Partition key attributes, then sort key attributes. AWS allows up to four of each in a global index.
+    pub key: Vec<KeyElement>,
+    /// What it holds besides the keys.
+    pub projection: Projection,
+    /// Read and write capacity units of a global index of a provisioned table.
+    pub provisioned: Option<(u64, u64)>,
+}
+
+/// What an index holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Projection {
+    /// Whole items.
+    All,
+    /// The keys of the index and of the table.
+    KeysOnly,
+    /// The keys and these attributes.
+    Include(Vec<String>),
+}
+
+/// A query that keeps a table up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The query's text.
+    pub sql: String,
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// Where the template names the file.
+    pub location: Location,
+    /// The name in the query and the name of the table it means.
+    pub sources: Vec<(String, String)>,
+}
+
+impl View {
+    /// An error at a line and column (both from 1) of the query.
+    pub fn error(&self, line: usize, column: usize, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message).with_location(Location { file: self.file.clone(), line, column })
+    }
+}
+
+/// A page to put on a wall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dashboard {
+    /// Its name in the address: 1 to 64 of `a-z A-Z 0-9 _ -`.
+    pub name: String,
+    /// Its heading; the name unless the template says otherwise.
+    pub title: String,
+    /// The newest items of a table.
+    pub recent: Option<Recent>,
+    /// Charts in the order of the template.
+    pub charts: Vec<Chart>,
+    /// How fast a table changes.
+    pub rate: Option<Rate>,
+}
+
+/// The newest items of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent {
+    /// Table name.
+    pub table: String,
+    /// Attributes to show; empty: the key.
+    pub columns: Vec<String>,
+    /// How many, 1 to 100.
+    pub limit: usize,
+}
+
+/// One bar per value of `group`, as long as the sum of `value` over its items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// Heading.
+    pub title: String,
+    /// Table name.
+    pub table: String,
+    /// The attribute that names the bar.
+    pub group: String,
+    /// The attribute that is summed up.
+    pub value: String,
+}
+
+/// Changes a second of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// Table name.
+    pub table: String,
+}

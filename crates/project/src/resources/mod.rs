@@ -1,0 +1,34 @@
+//! The types of resources that are created here, one file each, and what is said about all others. To add a type:
+//! write its file with a `TYPE`, and name it in [`TYPES`].
+
+pub(crate) mod elsewhere;
+pub(crate) mod name;
+mod properties;
+mod simple_table;
+mod table;
+
+use crate::model::Project;
+use crate::scope::{Resource, Scope};
+use crate::yaml::Value;
+
+/// How one type of resource is read.
+pub(crate) struct ResourceType {
+    /// `AWS::DynamoDB::Table`
+    pub(crate) name: &'static str,
+    /// Reads the resource into the project; reports what is wrong with it.
+    pub(crate) read: fn(&Scope<'_>, &Resource<'_>, &mut Project),
+    /// What `!Ref` gives.
+    pub(crate) reference: fn(&Scope<'_>, &Resource<'_>) -> Value,
+    /// What `!GetAtt` may ask for.
+    pub(crate) attributes: &'static [&'static str],
+    /// What `!GetAtt` gives, for one of `attributes`.
+    pub(crate) attribute: fn(&Scope<'_>, &Resource<'_>, &str) -> Value,
+}
+
+/// Every type that is created here.
+pub(crate) const TYPES: [&ResourceType; 2] = [&table::TYPE, &simple_table::TYPE];
+
+/// The type called `name`, if it is created here.
+pub(crate) fn find(name: &str) -> Option<&'static ResourceType> {
+    TYPES.into_iter().find(|kind| kind.name == name)
+}
