@@ -157,6 +157,11 @@ impl Run {
         let (write, retry, ticket) = self.waiting.pop().expect("just submitted");
         self.step();
         let Some(first) = ticket.try_wait() else { panic!("{}: one step answers all", self.seed) };
+        if let Err(crate::Error::Poisoned(_)) = first {
+            // It may be on disk all the same.
+            let maybe = apply(self.possible.last().expect("never empty").clone(), &write);
+            return self.possible.push(maybe);
+        }
         let (Ok(first), Some(retry)) = (first, retry) else { return self.resync() };
         put(self.possible.last_mut().expect("never empty"), &write.key, first.new.clone());
         let head = self.db().head();

@@ -33,9 +33,6 @@ use std::{
 /// A group takes no more actions once its frame has this many bytes.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// Room assumed for one more action when a frame is fitted into a segment.
-const FRAME_SLACK: usize = 1 << 16;
-
 /// What readers see; the core replaces it after each group.
 pub(crate) struct Shared {
     pub store: Store,
@@ -234,9 +231,9 @@ impl Core {
     }
 
     fn write_group(&mut self) -> Result<(), Error> {
-        // Nothing is written yet: no space for the next segment refuses this group and leaves the database as it was.
-        self.writer.make_room(self.writer.builder.len() + FRAME_SLACK).map_err(|error| self.no_room(&error))?;
         let totals: Vec<(TableId, TableStats)> = self.group.totals.iter().map(|(id, stats)| (*id, *stats)).collect();
+        // Nothing is written yet: no space for the next segment refuses this group and leaves the database as it was.
+        self.writer.make_room(totals.len()).map_err(|error| self.no_room(&error))?;
         let written = self.writer.append(self.group.time_ms, &totals).and_then(|header| {
             if self.durability == Durability::Durable {
                 self.writer.sync()?;

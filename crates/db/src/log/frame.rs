@@ -13,6 +13,9 @@ const MAGIC: u32 = u32::from_le_bytes(*b"SFgr");
 /// Bytes of a frame's header.
 pub(crate) const HEADER: usize = 56;
 
+/// Bytes of one table's totals in a frame: number, items, bytes, fingerprint, last change.
+const TOTALS_BYTES: usize = 4 + 8 + 8 + 16 + 8;
+
 /// Frames start at multiples of this.
 pub(crate) const ALIGN: usize = 8;
 
@@ -190,6 +193,11 @@ fn checksum(head: &[u8], body: &[u8]) -> u64 {
 }
 
 impl Builder {
+    /// Bytes of the frame that [`Builder::finish`] would complete with so many totals.
+    pub fn span(&self, totals: usize) -> u64 {
+        (self.bytes.len() + 4 + totals * TOTALS_BYTES).next_multiple_of(ALIGN) as u64
+    }
+
     /// The bytes of the frame that [`Builder::finish`] completed.
     pub fn finished(&self) -> &[u8] {
         &self.bytes

@@ -52,10 +52,10 @@ impl Writer {
         Syncer { synced: self.synced.clone() }
     }
 
-    /// Makes room for a frame of about `bytes`: the next segment when this one is full. Nothing is written of the
-    /// frame yet, so a failure (no space left) leaves the log as it was.
-    pub fn make_room(&mut self, bytes: usize) -> io::Result<()> {
-        let needed = self.end + bytes as u64 + 4096;
+    /// Makes room for the frame in `builder` with so many totals: the next segment when this one is full. Nothing is
+    /// written of the frame yet, so a failure (no space left) leaves the log as it was.
+    pub fn make_room(&mut self, totals: usize) -> io::Result<()> {
+        let needed = self.end + self.builder.span(totals);
         if needed <= self.log.layout.segment_bytes || self.end == START {
             return Ok(());
         }
