@@ -1,0 +1,156 @@
+// The overview: engine, dashboards, views, tables, requests; each frame is the whole state.
+
+import { follow } from "./live.js";
+import { ago, bytes, copying, el, keyed, mark, number, say } from "./format.js";
+
+const id = (name) => document.getElementById(name);
+let latest = null;
+let received = 0;
+
+/** The database's clock, carried on by ours between frames. */
+const now = () => latest.at + performance.now() - received;
+
+function figure(name) {
+  const value = el("span", { class: "figure" });
+  return Object.assign(el("div", {}, el("p", { class: "kicker", text: name }), value), { value });
+}
+
+function showEngine() {
+  const engine = latest.engine;
+  const behind = BigInt(engine.head) - BigInt(engine.synced);
+  const rows = [
+    ["Position", number(engine.head)],
+    ["On disk", behind <= 0n ? "all of it" : `${number(behind)} behind`],
+    ["Writes", number(engine.writes)],
+    ["Log", bytes(engine.log_bytes)],
+    ["State", bytes(engine.state_bytes)],
+    ["Buffers and caches", bytes(engine.memory_bytes)],
+    ["Up for", ago(now() - engine.started_ms)],
+  ];
+  keyed(id("engine"), rows, ([name]) => name, ([name]) => figure(name), (element, [, text]) => say(element.value, text));
+  const stopped = latest.views.filter((view) => view.phase.name === "stopped").map((view) => `The view ${view.table} has stopped: ${view.phase.why}`);
+  const poisoned = engine.poisoned ? [`The database takes no more writes until it is restarted: ${engine.poisoned}`] : [];
+  alarm([...poisoned, ...stopped].join("\n"));
+}
+
+function alarm(text) {
+  id("alarm").hidden = text === "";
+  say(id("alarm"), text);
+}
+
+function newView(view) {
+  const parts = {
+    phase: el("span", { class: "phase" }),
+    from: el("span", { class: "from" }),
+    bar: el("i"),
+    why: el("p", { class: "why", hidden: true }),
+    facts: el("p", { class: "facts" }),
+    sql: el("pre"),
+    summary: el("summary"),
+    reasons: el("ul", { class: "skips" }),
+    samples: el("ul", { class: "samples" }),
+  };
+  parts.progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Filling", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, parts.bar);
+  parts.details = el("details", { hidden: true }, parts.summary, parts.reasons, parts.samples);
+  const link = el("a", { href: `/tables/${encodeURIComponent(view.table)}`, text: view.table });
+  const element = el("article", { class: "view", "data-view": view.table }, el("h3", {}, link, parts.from, parts.phase),
+    parts.progress, parts.why, parts.facts, parts.sql, parts.details);
+  return Object.assign(element, { parts });
+}
+
+function showView(element, view) {
+  const { parts } = element;
+  const { name, done, total, why } = view.phase;
+  const percent = name === "backfill" && total > 0 ? Math.min(100, Math.floor(done / total * 100)) : 0;
+  mark(parts.phase, "phase", name);
+  say(parts.phase, name === "backfill" ? `filling, ${percent}\u202f%` : name === "stopped" ? "stopped" : view.lag === 0 ? "up to date" : `${number(view.lag)} behind`);
+  say(parts.from, `from ${view.source}`);
+  parts.progress.hidden = name !== "backfill";
+  parts.progress.setAttribute("aria-valuenow", percent);
+  parts.bar.style.setProperty("--part", percent / 100);
+  parts.why.hidden = name !== "stopped";
+  say(parts.why, why ?? "");
+  const facts = [[view.groups, "groups"], [view.folded, "changes folded"], [view.lag, "behind"]];
+  if (name === "backfill") facts.push([`${number(done)} of ${number(total)}`, "items read"]);
+  keyed(parts.facts, facts, ([, what]) => what, () => el("span", {}, el("b"), " "), (span, [count, what]) => {
+    say(span.firstChild, typeof count === "string" ? count : number(count));
+    if (span.childNodes.length < 3) span.append(what);
+  });
+  say(parts.sql, view.sql.trim());
+  const skipped = view.skipped.reduce((sum, one) => sum + one.count, 0);
+  parts.details.hidden = skipped === 0;
+  say(parts.summary, `${number(skipped)} skipped`);
+  keyed(parts.reasons, view.skipped, (one) => one.reason, () => el("li", {}, el("b"), " "), (row, one) => {
+    say(row.firstChild, number(one.count));
+    if (row.childNodes.length < 3) row.append(one.reason);
+  });
+  keyed(parts.samples, view.samples, (one) => `${one.seq} ${one.key} ${one.reason}`,
+    (one) => el("li", {}, el("code", { text: one.key }), ` ${one.reason}${one.seq ? `, at ${number(one.seq)}` : ""}`), () => {});
+}
+
+function newTable(table) {
+  const cell = (name) => el("td", { class: name });
+  const cells = { items: cell("n"), size: cell("n"), stream: cell("soft"), print: el("td"), changed: cell("n soft") };
+  const copy = el("button", { class: "copy", type: "button", title: "Copy the whole fingerprint" });
+  cells.print.append(copy);
+  const name = el("td", { class: "name" }, el("a", { href: `/tables/${encodeURIComponent(table.name)}`, text: table.name }));
+  if (table.view) name.append(el("span", { class: "tag", text: "view" }));
+  const key = table.key.map((attribute) => `${attribute.name} ${attribute.type}`).join(", ");
+  const row = el("tr", { "data-table": table.name }, name, el("td", { class: "soft", text: key }), cells.items, cells.size, cells.stream, cells.print, cells.changed);
+  return Object.assign(row, { cells, copy });
+}
+
+function showTable(row, table) {
+  say(row.cells.items, number(table.items));
+  say(row.cells.size, bytes(table.bytes));
+  say(row.cells.stream, table.stream ?? "off");
+  row.copy.dataset.copy = table.fingerprint;
+  if (row.copy.textContent !== "Copied") say(row.copy, table.fingerprint.slice(0, 8));
+  row.changedMs = table.changed_ms;
+  row.changed = table.changed;
+}
+
+function showTimes() {
+  if (!latest) return;
+  for (const row of id("tables").children) {
+    say(row.cells.changed, row.changedMs ? ago(now() - row.changedMs) : row.changed ? `at ${number(row.changed)}` : "never");
+  }
+  showEngine();
+}
+
+function showRequests() {
+  const rows = [...latest.requests].filter((row) => row.count > 0).sort((left, right) => right.count - left.count);
+  id("requests-section").hidden = rows.length === 0;
+  const create = (row) => {
+    const [count, errors] = [el("td", { class: "n" }), el("td", { class: "n" })];
+    return Object.assign(el("tr", {}, el("td", { text: row.operation }), count, errors), { count, errors });
+  };
+  keyed(id("requests"), rows, (row) => row.operation, create, (element, row) => {
+    say(element.count, number(row.count));
+    say(element.errors, row.errors > 0 ? number(row.errors) : "\u2013");
+    element.errors.className = row.errors > 0 ? "n bad" : "n soft";
+  });
+}
+
+function show(frame) {
+  if (frame.error) { alarm(frame.error); return; }
+  latest = frame;
+  received = performance.now();
+  id("dashboards-section").hidden = frame.dashboards.length === 0;
+  keyed(id("dashboards"), frame.dashboards, (one) => one.name,
+    (one) => el("li", {}, el("a", { href: `/dashboards/${encodeURIComponent(one.name)}`, text: one.title })), () => {});
+  id("views-section").hidden = frame.views.length === 0;
+  keyed(id("views"), frame.views, (view) => view.table, newView, showView);
+  const cut = frame.tables_count > frame.tables.length;
+  say(id("tables-count"), cut ? `the first ${frame.tables.length} of ${number(frame.tables_count)}` : "");
+  id("no-tables").hidden = frame.tables.length > 0;
+  id("tables").closest(".scroll").hidden = frame.tables.length === 0;
+  keyed(id("tables"), frame.tables, (table) => table.name, newTable, showTable);
+  showTimes();
+  showRequests();
+  say(id("watchers"), `${frame.watchers.count} of at most ${frame.watchers.max} pages watching`);
+}
+
+copying();
+setInterval(() => { if (!document.hidden) showTimes(); }, 1000);
+follow("/feed", show);

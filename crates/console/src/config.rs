@@ -1,0 +1,125 @@
+//! What the binary tells the console: dashboards, who may look, and figures of rooms that the console must not know.
+
+use item::Seq;
+
+/// How a console is set up. Start from `Config::default()` and set what differs.
+pub struct Config {
+    pub dashboards: Vec<Dashboard>,
+    /// Host names, without port, under which pages are answered; `*` allows any. Default: the loopback names.
+    pub allowed_hosts: Vec<String>,
+    /// Shown on the pages.
+    pub version: String,
+    /// The state of every view, called for each frame: must answer at once.
+    pub views: Box<dyn Fn() -> Vec<ViewRow> + Send + Sync>,
+    /// Counts of answered requests by operation, called for each frame: must answer at once.
+    pub requests: Box<dyn Fn() -> Vec<RequestRow> + Send + Sync>,
+    /// A stream's ARN as the API shows it; empty hides it.
+    pub stream_arn: Box<dyn Fn(&db::Stream) -> String + Send + Sync>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            dashboards: Vec::new(),
+            allowed_hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec(),
+            version: String::new(),
+            views: Box::new(Vec::new),
+            requests: Box::new(Vec::new),
+            stream_arn: Box::new(|_| String::new()),
+        }
+    }
+}
+
+/// A page that shows one subject, to be watched from afar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dashboard {
+    /// Its name in the address.
+    pub name: String,
+    pub title: String,
+    pub recent: Option<Recent>,
+    pub charts: Vec<Chart>,
+    pub rate: Option<Rate>,
+}
+
+/// The newest items of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    pub table: String,
+    /// Attributes to show; empty: the key.
+    pub columns: Vec<String>,
+    /// How many, 1 to 100.
+    pub limit: usize,
+}
+
+/// One bar per value of `group`, as long as the sum of `value` over its items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    pub title: String,
+    pub table: String,
+    pub group: String,
+    pub value: String,
+}
+
+/// How fast a table changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub table: String,
+}
+
+/// The state of one view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewRow {
+    /// Its output table.
+    pub table: String,
+    /// The table it reads.
+    pub source: String,
+    pub sql: String,
+    pub phase: Phase,
+    /// Everything up to here is folded in.
+    pub cursor: Option<Seq>,
+    /// Positions of the log not folded in yet; 0: caught up.
+    pub lag: u64,
+    pub groups: u64,
+    /// Records that did not fit, by reason.
+    pub skipped: Vec<Skipped>,
+    /// Some of them, newest first.
+    pub samples: Vec<SkipSample>,
+    /// Changes folded since the program started.
+    pub folded: u64,
+}
+
+/// What a view is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading what was there before it existed; items read and items there are.
+    Backfill { done: u64, total: u64 },
+    /// Folding changes as they come.
+    Live,
+    /// Given up, with the reason.
+    Stopped(String),
+}
+
+/// How many records a view skipped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub reason: String,
+    pub count: u64,
+}
+
+/// A record that a view skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkipSample {
+    /// The item's key, readable.
+    pub key: String,
+    pub reason: String,
+    pub seq: Option<Seq>,
+}
+
+/// Answered requests of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    pub operation: String,
+    pub count: u64,
+    /// Those of them that were answered with an error.
+    pub errors: u64,
+}

@@ -1,0 +1,134 @@
+//! The overview's frames: the engine's figures, tables, views, requests.
+
+use crate::{
+    Inner, Phase, ViewRow,
+    dashboard::phase,
+    feed::{Built, WATCHERS_MAX},
+};
+use db::{StreamRead, StreamViewType, Table, TableStats};
+use item::{KeySchema, Seq, TableId};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// Tables listed; the first ones by name.
+const TABLES_MAX: usize = 500;
+/// Figures that move without the log: reads are counted, too.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What one producer knows between frames.
+#[derive(Default)]
+pub struct OverviewSource {
+    /// When a table changed last: position and commit time.
+    changed: HashMap<TableId, (Seq, Option<u64>)>,
+}
+
+impl OverviewSource {
+    pub fn build(&mut self, inner: &Inner) -> Built {
+        let seq = inner.db.head();
+        let now_ms = inner.db.now_ms();
+        let tables = inner.db.tables();
+        self.changed.retain(|id, _| tables.iter().any(|table| table.id == *id));
+        let rows: Vec<Value> = tables.iter().take(TABLES_MAX).map(|table| self.table(inner, table)).collect();
+        let views = (inner.config.views)();
+        let requests = (inner.config.requests)();
+        let body = json!({
+            "version": inner.config.version,
+            "engine": engine(inner),
+            "tables": rows,
+            "tables_count": tables.len(),
+            "views": views.iter().map(view).collect::<Vec<Value>>(),
+            "dashboards": inner.config.dashboards.iter()
+                .map(|dashboard| json!({ "name": dashboard.name, "title": dashboard.title })).collect::<Vec<Value>>(),
+            "requests": requests.iter()
+                .map(|row| json!({ "operation": row.operation, "count": row.count, "errors": row.errors }))
+                .collect::<Vec<Value>>(),
+            "watchers": { "count": inner.feeds.watchers(), "max": WATCHERS_MAX },
+        });
+        Built { body, now_ms, seq, again: Some(LOOK_AGAIN) }
+    }
+
+    fn table(&mut self, inner: &Inner, table: &Arc<Table>) -> Value {
+        let stats = inner.db.stats(table.id);
+        json!({
+            "name": table.spec.name,
+            "key": key(&table.spec.key),
+            "items": stats.items,
+            "bytes": stats.bytes,
+            "fingerprint": stats.fingerprint.to_string(),
+            "stream": table.spec.stream.map(view_type),
+            "view": table.spec.view.is_some(),
+            "changed": (stats.changed > Seq::ZERO).then(|| stats.changed.0.to_string()),
+            "changed_ms": self.changed_ms(inner, table, &stats),
+        })
+    }
+
+    /// The commit time of the last change, read once for each; `None` where the log has let it go.
+    fn changed_ms(&mut self, inner: &Inner, table: &Table, stats: &TableStats) -> Option<u64> {
+        if stats.changed == Seq::ZERO {
+            return None;
+        }
+        if let Some((_, time_ms)) = self.changed.get(&table.id).filter(|(seq, _)| *seq == stats.changed) {
+            return *time_ms;
+        }
+        let one = StreamRead { table: table.id, shard: None, from: stats.changed, records_max: 1, bytes_max: 1 };
+        let time_ms = inner.db.changes(&one).ok().and_then(|page| page.changes.first().map(|change| change.time_ms));
+        self.changed.insert(table.id, (stats.changed, time_ms));
+        time_ms
+    }
+}
+
+fn engine(inner: &Inner) -> Value {
+    let status = inner.db.status();
+    json!({
+        "head": status.head.0.to_string(),
+        "synced": status.synced.0.to_string(),
+        "trimmed": status.trimmed.0.to_string(),
+        "timeline": inner.db.timeline(),
+        "log_bytes": status.log_bytes,
+        "state_bytes": status.state_bytes,
+        "memory_bytes": status.memory_bytes,
+        "groups": status.groups,
+        "writes": status.writes,
+        "poisoned": status.poisoned,
+        // The start, not the time since: frames of an idle database are equal.
+        "started_ms": inner.started_ms,
+    })
+}
+
+fn view(view: &ViewRow) -> Value {
+    json!({
+        "table": view.table,
+        "source": view.source,
+        "sql": view.sql,
+        "phase": phase(&view.phase),
+        "stopped": matches!(view.phase, Phase::Stopped(_)),
+        "cursor": view.cursor.map(|cursor| cursor.0.to_string()),
+        "lag": view.lag,
+        "groups": view.groups,
+        "folded": view.folded,
+        "skipped": view.skipped.iter()
+            .map(|skipped| json!({ "reason": skipped.reason, "count": skipped.count })).collect::<Vec<Value>>(),
+        "samples": view.samples.iter()
+            .map(|sample| json!({
+                "key": sample.key, "reason": sample.reason, "seq": sample.seq.map(|seq| seq.0.to_string()),
+            }))
+            .collect::<Vec<Value>>(),
+    })
+}
+
+/// `[{name, type}]`, the partition key first.
+pub fn key(schema: &KeySchema) -> Value {
+    std::iter::once(&schema.partition)
+        .chain(&schema.sort)
+        .map(|attribute| json!({ "name": attribute.name, "type": attribute.kind.code() }))
+        .collect()
+}
+
+pub fn view_type(view_type: StreamViewType) -> &'static str {
+    match view_type {
+        StreamViewType::KeysOnly => "keys only",
+        StreamViewType::NewImage => "new image",
+        StreamViewType::OldImage => "old image",
+        StreamViewType::NewAndOldImages => "new and old images",
+    }
+}
