@@ -231,6 +231,15 @@ impl Run {
         self.check();
     }
 
+    /// The process dies, the machine stays up: what was written is still in the page cache, synced or not.
+    fn kill(&mut self) {
+        self.waiting.clear();
+        drop(self.db.take());
+        self.store = self.store.crash();
+        self.open();
+        self.check();
+    }
+
     fn check(&mut self) {
         let seed = self.seed;
         let now = self.contents();
@@ -301,6 +310,11 @@ impl Run {
             93..=94 => self.world.fail_sync_in(self.roll(4)),
             95 => self.world.limit_room(Some(self.roll(64 << 10))),
             96 => self.world.limit_room(None),
+            97 => {
+                self.world.limit_room(None);
+                self.world.heal();
+                self.kill();
+            }
             _ => self.recover(),
         }
         if self.db().status().poisoned.is_some() {

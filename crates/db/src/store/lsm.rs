@@ -314,7 +314,6 @@ impl Core {
             .filter_block_partitioning_policy(partitioned)
             .index_block_pinning_policy(PinningPolicy::new([true, true, false]))
             .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
-            .data_block_hash_ratio_policy(lsm_tree::config::HashRatioPolicy::all(0.75))
             .with_kv_separation(Some(
                 KvSeparationOptions::default()
                     .separation_threshold(APART_BYTES)
