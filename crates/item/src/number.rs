@@ -285,21 +285,20 @@ impl Digits {
                 zeros = zeros.saturating_add(1);
                 continue;
             }
+            let first = *found.first.get_or_insert(power);
             // Zeros before the first digit multiply nothing.
-            let shift = if found.first.is_some() { zeros.saturating_add(1) } else { 1 };
-            found.coefficient = found.coefficient.and_then(|before| append_digit(before, shift, byte - b'0'));
-            found.first.get_or_insert(power);
+            let shift = if first == power { 1 } else { zeros + 1 };
+            found.coefficient = match found.coefficient {
+                Some(before) if first - power < i64::from(DIGITS_MAX) => {
+                    Some(before * 10u128.pow(shift) + u128::from(byte - b'0'))
+                }
+                _ => None,
+            };
             found.last = power;
             zeros = 0;
         }
         Ok(found)
     }
-}
-
-/// `before` followed by `shift - 1` zeros and the digit; `None` past 38 digits.
-fn append_digit(before: u128, shift: u32, digit: u8) -> Option<u128> {
-    let scaled = before.checked_mul(10u128.checked_pow(shift)?)?.checked_add(u128::from(digit))?;
-    (count_digits(scaled) <= DIGITS_MAX).then_some(scaled)
 }
 
 fn sign(text: &[u8]) -> (bool, &[u8]) {

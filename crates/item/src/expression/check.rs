@@ -31,19 +31,23 @@ pub(super) enum Place {
 
 /// First pass, in the order written: reserved words, list indexes, functions and where they stand.
 pub(super) fn check_node(node: &Node<'_>, place: Place) -> Result<(), String> {
-    match node {
-        Node::Value(_) => Ok(()),
-        Node::Path(path) => check_path(path),
-        Node::Parens(inner) => check_node(inner, place),
-        Node::Call(name, arguments) => check_call(name, arguments, place),
-        Node::Or(_) | Node::And(_) | Node::Not(_) => {
-            node.children().into_iter().try_for_each(|child| check_node(child, Place::Condition))
+    let within = match node {
+        Node::Value(_) => return Ok(()),
+        Node::Path(path) => return check_path(path),
+        Node::Call(name, arguments) => {
+            check_call(name, arguments, place)?;
+            // What a function of a condition takes are operands, whatever the function itself is.
+            if place == Place::Condition { Place::Operand } else { place }
         }
-        Node::Compare(..) | Node::Between(_) | Node::In(..) => {
-            node.children().into_iter().try_for_each(|child| check_node(child, Place::Operand))
-        }
-        Node::Arithmetic(..) => node.children().into_iter().try_for_each(|child| check_node(child, Place::Update)),
+        Node::Parens(_) => place,
+        Node::Or(_) | Node::And(_) | Node::Not(_) => Place::Condition,
+        Node::Compare(..) | Node::Between(_) | Node::In(..) => Place::Operand,
+        Node::Arithmetic(..) => Place::Update,
+    };
+    for child in node.children() {
+        check_node(child, within)?;
     }
+    Ok(())
 }
 
 fn check_call(name: &str, arguments: &[Node<'_>], place: Place) -> Result<(), String> {
@@ -63,11 +67,10 @@ fn check_call(name: &str, arguments: &[Node<'_>], place: Place) -> Result<(), St
         Place::Condition => condition,
         Place::Operand => operand,
         // An update's functions are counted with its placeholders, in the second pass.
-        Place::Update => return arguments.iter().try_for_each(|argument| check_node(argument, place)),
+        Place::Update => return Ok(()),
     };
     let Some(expected) = expected else { return Err(misplaced(name)) };
-    check_count(name, arguments, expected)?;
-    arguments.iter().try_for_each(|argument| check_node(argument, Place::Operand))
+    check_count(name, arguments, expected)
 }
 
 pub(super) fn misplaced(name: &str) -> String {

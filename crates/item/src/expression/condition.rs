@@ -58,10 +58,18 @@ impl Condition {
     /// Whether the item (`None`: no such item) satisfies the condition.
     #[must_use]
     pub fn matches(&self, item: Option<&Item>) -> bool {
+        // Apart from the leaves, so that 300 levels of it fit a small stack.
         match self {
             Condition::And(all) => all.iter().all(|condition| condition.matches(item)),
             Condition::Or(any) => any.iter().any(|condition| condition.matches(item)),
             Condition::Not(condition) => !condition.matches(item),
+            leaf => leaf.leaf_matches(item),
+        }
+    }
+
+    fn leaf_matches(&self, item: Option<&Item>) -> bool {
+        match self {
+            Condition::And(_) | Condition::Or(_) | Condition::Not(_) => unreachable!("not a leaf"),
             Condition::Compare(left, comparator, right) => comparator.holds(left.value(item), right.value(item)),
             Condition::Between(operand, low, high) => {
                 let value = operand.value(item);
@@ -254,34 +262,46 @@ const ORDERED: [&str; 3] = ["S", "N", "B"];
 const SIZED: [&str; 7] = ["S", "B", "SS", "NS", "BS", "L", "M"];
 const OPERANDS_OF_IN_MAX: usize = 100;
 
-/// Second pass: placeholders, operands and the types of literals.
+/// Second pass: placeholders, operands and the types of literals. Apart from the leaves, as `Condition::matches` is.
 fn condition(node: &Node<'_>, placeholders: &mut Placeholders<'_>) -> Result<Condition, String> {
     match node {
-        Node::And(nodes) => Ok(Condition::And(conditions(nodes, placeholders)?)),
-        Node::Or(nodes) => Ok(Condition::Or(conditions(nodes, placeholders)?)),
-        Node::Not(node) => Ok(Condition::Not(Box::new(condition(node, placeholders)?))),
+        Node::And(nodes) => conditions(nodes, placeholders).map(Condition::And),
+        Node::Or(nodes) => conditions(nodes, placeholders).map(Condition::Or),
+        Node::Not(node) => negation(node, placeholders),
         Node::Parens(node) => condition(node, placeholders),
-        Node::Compare(text, operands) => comparison(text, operands, placeholders),
-        Node::Between(operands) => between(operands, placeholders),
-        Node::In(first, list) => {
-            let first = operand(first, placeholders)?;
-            let list = operands(list, placeholders)?;
-            if list.len() > OPERANDS_OF_IN_MAX {
-                return Err(format!(
-                    "The IN operator is provided with too many operands; number of operands: {}",
-                    list.len()
-                ));
-            }
-            check_distinct("IN", &first, &list)?;
-            Ok(Condition::In(first, list))
-        }
-        Node::Call(name, arguments) => call(name, arguments, placeholders),
-        Node::Value(_) | Node::Path(_) | Node::Arithmetic(..) => unreachable!("the grammar has no such condition"),
+        leaf => leaf_condition(leaf, placeholders),
     }
 }
 
+fn negation(node: &Node<'_>, placeholders: &mut Placeholders<'_>) -> Result<Condition, String> {
+    Ok(Condition::Not(Box::new(condition(node, placeholders)?)))
+}
+
+fn leaf_condition(node: &Node<'_>, placeholders: &mut Placeholders<'_>) -> Result<Condition, String> {
+    match node {
+        Node::Compare(text, operands) => comparison(text, operands, placeholders),
+        Node::Between(operands) => between(operands, placeholders),
+        Node::In(first, list) => membership(first, list, placeholders),
+        Node::Call(name, arguments) => call(name, arguments, placeholders),
+        _ => unreachable!("the grammar has no such condition"),
+    }
+}
+
+fn membership(first: &Node<'_>, list: &[Node<'_>], placeholders: &mut Placeholders<'_>) -> Result<Condition, String> {
+    let (first, list) = (operand(first, placeholders)?, operands(list, placeholders)?);
+    if list.len() > OPERANDS_OF_IN_MAX {
+        return Err(format!("The IN operator is provided with too many operands; number of operands: {}", list.len()));
+    }
+    check_distinct("IN", &first, &list)?;
+    Ok(Condition::In(first, list))
+}
+
 fn conditions(nodes: &[Node<'_>], placeholders: &mut Placeholders<'_>) -> Result<Vec<Condition>, String> {
-    nodes.iter().map(|node| condition(node, placeholders)).collect()
+    let mut conditions = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        conditions.push(condition(node, placeholders)?);
+    }
+    Ok(conditions)
 }
 
 fn comparison(text: &str, nodes: &[Node<'_>; 2], placeholders: &mut Placeholders<'_>) -> Result<Condition, String> {

@@ -13,6 +13,8 @@ mod placeholders;
 mod projection;
 mod reserved;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use condition::{Comparator, Condition, Operand};

@@ -3,8 +3,8 @@
 
 use super::lex::{self, Kind, Token};
 
-/// Levels of parentheses and calls. With no redundant parentheses each level needs an operator, and DynamoDB allows
-/// 300 of those; the bound keeps the parser's and every later walk's recursion off the stack's end.
+/// Levels of parentheses and calls, and of NOTs. With no redundant parentheses each level needs an operator, and
+/// DynamoDB allows 300 of those; the bound keeps the parser's and every later walk's recursion off the stack's end.
 pub(super) const DEPTH_MAX: usize = 301;
 
 /// An operand, condition or arithmetic as written.
@@ -46,12 +46,15 @@ impl<'t> Node<'t> {
 
     /// Operators and functions, as DynamoDB counts them against its limit.
     pub fn operators(&self) -> usize {
-        let own = match self {
+        let mut count = match self {
             Node::Value(_) | Node::Path(_) | Node::Parens(_) => 0,
             Node::Or(nodes) | Node::And(nodes) => nodes.len() - 1,
             _ => 1,
         };
-        own + self.children().into_iter().map(Node::operators).sum::<usize>()
+        for child in self.children() {
+            count += child.operators();
+        }
+        count
     }
 }
 
@@ -91,12 +94,15 @@ pub(super) struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token<'t>>,
     at: usize,
+    /// Parentheses and calls around the place.
     depth: usize,
+    /// NOTs around the place.
+    nots: usize,
 }
 
 impl<'t> Parser<'t> {
     pub fn new(text: &'t str) -> Parser<'t> {
-        Parser { text, tokens: lex::tokens(text), at: 0, depth: 0 }
+        Parser { text, tokens: lex::tokens(text), at: 0, depth: 0, nots: 0 }
     }
 
     /// Runs one grammar over the whole text; the error is AWS's wording after the prefix.
@@ -156,14 +162,13 @@ impl<'t> Parser<'t> {
         if self.is(kind) { Ok(self.advance()) } else { self.fail() }
     }
 
-    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    /// Enters parentheses or a call; every way out of them is followed by `self.depth -= 1`.
+    fn enter(&mut self) -> Parsed<()> {
         if self.depth == DEPTH_MAX {
             return Err(Failure::TooDeep);
         }
         self.depth += 1;
-        let read = read(self);
-        self.depth -= 1;
-        read
+        Ok(())
     }
 
     /// One or more, separated by commas.
@@ -175,13 +180,29 @@ impl<'t> Parser<'t> {
         Ok(list)
     }
 
+    // The functions that call one another around each level of nesting are few and have no closures between them: 300
+    // levels must fit a thread's stack in an unoptimised build too.
+
     /// OR of ANDs of conditions, each perhaps under NOTs.
     pub fn condition(&mut self) -> Parsed<Node<'t>> {
         let mut ors = Vec::new();
         loop {
             let mut ands = Vec::new();
             loop {
-                ands.push(self.negation()?);
+                let mut nots = 0;
+                while self.accept(Kind::Not) {
+                    nots += 1;
+                }
+                self.nots += nots;
+                if self.nots > DEPTH_MAX {
+                    return Err(Failure::TooDeep);
+                }
+                let mut node = if self.is(Kind::Open) { self.parens()? } else { self.comparison()? };
+                self.nots -= nots;
+                for _ in 0..nots {
+                    node = Node::Not(Box::new(node));
+                }
+                ands.push(node);
                 if !self.accept(Kind::And) {
                     break;
                 }
@@ -193,42 +214,29 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn negation(&mut self) -> Parsed<Node<'t>> {
-        let mut nots = 0;
-        while self.accept(Kind::Not) {
-            nots += 1;
-        }
-        if self.depth + nots > DEPTH_MAX {
-            return Err(Failure::TooDeep);
-        }
-        // What stands below counts the NOTs as levels too: they are levels of the tree.
-        self.depth += nots;
-        let inner = self.primary();
-        self.depth -= nots;
-        Ok((0..nots).fold(inner?, |node, _| Node::Not(Box::new(node))))
-    }
-
     /// After `(` there may be a condition or the left operand of one: both are tried, and the error is that of
     /// the one that read further.
-    fn primary(&mut self) -> Parsed<Node<'t>> {
-        if !self.is(Kind::Open) {
-            return self.comparison();
-        }
-        let start = self.at;
-        let as_condition = match self.deeper(|parser| parser.parens(Parser::condition)) {
+    fn parens(&mut self) -> Parsed<Node<'t>> {
+        let (start, nots) = (self.at, self.nots);
+        self.enter()?;
+        self.advance();
+        let inner = self.condition();
+        self.depth -= 1;
+        let as_condition = match self.close(inner) {
             Err(Failure::Syntax(at)) => at,
             done => return done,
         };
-        self.at = start;
+        // A failure left them as they were where it happened.
+        (self.at, self.nots) = (start, nots);
         match self.comparison() {
             Err(Failure::Syntax(at)) => Err(Failure::Syntax(at.max(as_condition))),
             done => done,
         }
     }
 
-    fn parens(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<Node<'t>>) -> Parsed<Node<'t>> {
-        self.expect(Kind::Open)?;
-        let node = inner(self)?;
+    /// The closing parenthesis; a pair straight around another pair is refused.
+    fn close(&mut self, inner: Parsed<Node<'t>>) -> Parsed<Node<'t>> {
+        let node = inner?;
         self.expect(Kind::Close)?;
         if matches!(node, Node::Parens(_)) {
             return Err(Failure::RedundantParentheses);
@@ -264,8 +272,19 @@ impl<'t> Parser<'t> {
     fn operand(&mut self) -> Parsed<Node<'t>> {
         match self.peek().kind {
             Kind::ValuePlaceholder => Ok(Node::Value(self.advance().text)),
-            Kind::Open => self.deeper(|parser| parser.parens(Parser::operand)),
-            Kind::Name if self.next_is(Kind::Open) => self.deeper(Parser::call),
+            Kind::Open => {
+                self.enter()?;
+                self.advance();
+                let inner = self.operand();
+                self.depth -= 1;
+                self.close(inner)
+            }
+            Kind::Name if self.next_is(Kind::Open) => {
+                self.enter()?;
+                let call = self.call();
+                self.depth -= 1;
+                call
+            }
             Kind::Name | Kind::NamePlaceholder => self.path().map(Node::Path),
             _ => self.fail(),
         }
@@ -274,7 +293,10 @@ impl<'t> Parser<'t> {
     fn call(&mut self) -> Parsed<Node<'t>> {
         let name = self.advance().text;
         self.expect(Kind::Open)?;
-        let arguments = self.list(Parser::operand)?;
+        let mut arguments = vec![self.operand()?];
+        while self.accept(Kind::Comma) {
+            arguments.push(self.operand()?);
+        }
         self.expect(Kind::Close)?;
         Ok(Node::Call(name, arguments))
     }
@@ -346,16 +368,24 @@ impl<'t> Parser<'t> {
 
     /// The right side of a SET: an operand, or two with `+` or `-`, perhaps in parentheses.
     fn assigned(&mut self) -> Parsed<Node<'t>> {
-        if self.is(Kind::Open) {
-            let start = self.at;
-            let sum = self.deeper(|parser| parser.parens(Parser::sum));
-            match sum {
-                Ok(Node::Parens(inner)) if matches!(*inner, Node::Arithmetic(..)) => return Ok(Node::Parens(inner)),
-                Err(failure @ (Failure::TooDeep | Failure::RedundantParentheses)) => return Err(failure),
-                _ => self.at = start,
-            }
+        if !self.is(Kind::Open) {
+            return self.sum();
         }
-        self.sum()
+        let start = self.at;
+        self.advance();
+        let inner = self.sum();
+        let in_parentheses = match self.close(inner) {
+            Ok(Node::Parens(inner)) if matches!(*inner, Node::Arithmetic(..)) => return Ok(*inner),
+            // An operand in parentheses: perhaps the first of two.
+            Ok(_) => self.at,
+            Err(Failure::Syntax(at)) => at,
+            Err(other) => return Err(other),
+        };
+        self.at = start;
+        match self.sum() {
+            Err(Failure::Syntax(at)) => Err(Failure::Syntax(at.max(in_parentheses))),
+            done => done,
+        }
     }
 
     fn sum(&mut self) -> Parsed<Node<'t>> {
