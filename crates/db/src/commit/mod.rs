@@ -314,11 +314,7 @@ impl Core {
     fn save_totals(&mut self) {
         let head = self.shared.head.get();
         let mut batch = Batch::new();
-        for (id, stats) in std::mem::take(&mut self.unsaved) {
-            let mut value = Vec::new();
-            push_stats(&stats, &mut value);
-            batch.put(rows::totals(id), value, head);
-        }
+        put_totals(&mut batch, std::mem::take(&mut self.unsaved), head);
         self.shared.store.apply(&mut batch);
     }
 
@@ -352,11 +348,14 @@ impl Core {
         let mut batch = Batch::new();
         let mut removed = 0;
         for ((start, end), done) in ranges {
-            self.shared.store.drop_range(&start, &end);
+            let before = removed;
             for row in self.shared.store.range(&start, &end, head, false).take(AT_ONCE - removed) {
                 let (key, _) = row.map_err(|error| Error::Read(error.to_string()))?;
                 batch.remove(key.to_vec(), head);
                 removed += 1;
+            }
+            if removed > before {
+                self.shared.store.drop_range(&start, &end);
             }
             if removed >= AT_ONCE {
                 break;
@@ -391,6 +390,15 @@ impl Core {
             .totals
             .entry(id)
             .or_insert_with(|| shared.totals.read().expect("no holder panics").get(&id).copied().unwrap_or_default())
+    }
+}
+
+/// Totals as rows of the state engine, right at `head`.
+fn put_totals(batch: &mut Batch, totals: BTreeMap<TableId, TableStats>, head: Seq) {
+    for (id, stats) in totals {
+        let mut value = Vec::new();
+        push_stats(&stats, &mut value);
+        batch.put(rows::totals(id), value, head);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         frame::{Frame, read_stats},
     },
     rows,
-    store::Batch,
+    store::{Batch, Pressure},
 };
 use item::{Item, Seq, TableId, codec};
 use std::{
@@ -124,7 +124,22 @@ impl<'a> Redo<'a> {
         self.shared.store.apply(&mut batch);
         self.shared.store.set_head(self.applied);
         self.frames += 1;
+        self.relieve_pressure();
         Ok(())
+    }
+
+    /// A long replay writes the state out as it goes, with the totals of the moment, as the sequencer does.
+    fn relieve_pressure(&mut self) {
+        match self.shared.store.write_pressure() {
+            Pressure::Fine => {}
+            Pressure::Rotate => {
+                let mut batch = Batch::new();
+                super::put_totals(&mut batch, std::mem::take(&mut self.unsaved), self.applied);
+                self.shared.store.apply(&mut batch);
+                self.shared.store.rotate();
+            }
+            Pressure::Stall => self.shared.store.wait_for_room(),
+        }
     }
 
     fn row_of(&self, change: &ChangeEntry<'_>) -> Result<Vec<u8>, String> {

@@ -137,12 +137,12 @@ impl Log {
 
     /// Oldest position that can be read.
     pub fn trimmed(&self) -> Seq {
-        self.segments().first().map_or(Seq::ZERO, |segment| segment.header.first)
+        self.segments.read().expect("no holder panics").first().map_or(Seq::ZERO, |segment| segment.header.first)
     }
 
     /// Bytes of frames on disk.
     pub fn bytes(&self) -> u64 {
-        self.segments().iter().map(|segment| segment.end()).sum()
+        self.segments.read().expect("no holder panics").iter().map(|segment| segment.end()).sum()
     }
 
     /// Removes segments whose last frame is older than `before_ms` and whose entries are all `<= applied`: durable in
@@ -166,10 +166,6 @@ impl Log {
             self.disk.sync_dir(&self.layout.dir)?;
         }
         Ok(removed)
-    }
-
-    fn segments(&self) -> Vec<Arc<Segment>> {
-        self.segments.read().expect("no holder panics").clone()
     }
 
     /// Looks at a segment's index, loading it from its side file or, failing that, from its frames.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{Error, stream::StreamRead};
 use item::Seq;
+use std::sync::Arc;
 
 /// Whether a visitor wants more.
 pub(crate) enum Next {
@@ -27,20 +28,30 @@ impl Log {
         read: &StreamRead,
         mut visit: impl FnMut(Seq, u64, &ChangeEntry<'_>) -> Result<Next, Error>,
     ) -> Result<Option<Seq>, Error> {
-        let segments = self.segments();
-        let Some(at) = segments.partition_point(|segment| segment.header.first <= read.from).checked_sub(1) else {
-            let oldest = segments.first().map_or(Seq::ZERO, |segment| segment.header.first);
-            if read.from >= Seq(1) || oldest > Seq(1) {
-                return Err(Error::Trimmed(oldest));
-            }
-            return self.read(&StreamRead { from: Seq(1), ..*read }, visit);
-        };
-        for segment in &segments[at..] {
-            if let Some(stopped) = self.read_segment(segment, read, &mut visit)? {
+        let from = StreamRead { from: read.from.max(Seq(1)), ..*read };
+        let mut next = Some(self.segment_of(from.from)?);
+        while let Some(segment) = next {
+            if let Some(stopped) = self.read_segment(&segment, &from, &mut visit)? {
                 return Ok(Some(stopped));
             }
+            next = self.segment_after(&segment);
         }
         Ok(None)
+    }
+
+    /// The segment that holds a position, or will.
+    fn segment_of(&self, seq: Seq) -> Result<Arc<Segment>, Error> {
+        let segments = self.segments.read().expect("no holder panics");
+        match segments.partition_point(|segment| segment.header.first <= seq).checked_sub(1) {
+            Some(at) => Ok(segments[at].clone()),
+            None => Err(Error::Trimmed(segments.first().map_or(Seq::ZERO, |segment| segment.header.first))),
+        }
+    }
+
+    fn segment_after(&self, segment: &Segment) -> Option<Arc<Segment>> {
+        let segments = self.segments.read().expect("no holder panics");
+        let at = segments.partition_point(|other| other.header.number <= segment.header.number);
+        segments.get(at).cloned()
     }
 
     fn read_segment(
@@ -65,10 +76,13 @@ impl Log {
 
     /// First position whose commit time is `>= time_ms`; `None` when every visible one is older.
     pub fn seq_at(&self, time_ms: u64) -> Result<Option<Seq>, Error> {
-        let segments = self.segments();
-        let at = segments.partition_point(|segment| segment.last_ms() < time_ms);
-        let Some(segment) = segments.get(at) else { return Ok(None) };
-        let span = self.with_index(segment, |index, end| {
+        let segment = {
+            let segments = self.segments.read().expect("no holder panics");
+            let at = segments.partition_point(|segment| segment.last_ms() < time_ms);
+            let Some(segment) = segments.get(at) else { return Ok(None) };
+            segment.clone()
+        };
+        let span = self.with_index(&segment, |index, end| {
             let after = index.blocks.partition_point(|block| block.time_ms < time_ms);
             let start = index.blocks.get(after.saturating_sub(1))?.offset;
             let next = index.blocks.get(after);
