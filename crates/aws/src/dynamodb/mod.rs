@@ -1,0 +1,30 @@
+//! DynamoDB's operations. Knows JSON shapes, AWS's order of checks and its words; what a write does is `db`'s.
+
+pub(crate) mod batch;
+mod capacity;
+mod expressions;
+pub(crate) mod items;
+mod keys;
+mod legacy;
+pub(crate) mod names;
+pub(crate) mod query;
+pub(crate) mod tables;
+pub(crate) mod tags;
+pub(crate) mod validate;
+
+use crate::{protocol::Fault, routes::Call};
+use db::Table;
+use std::sync::Arc;
+
+impl Call<'_> {
+    /// The table a data operation names, by name or ARN.
+    fn table(&self, name: &str) -> Result<Arc<Table>, Fault> {
+        self.door.db.table(names::table(name)).ok_or_else(Fault::no_table)
+    }
+
+    /// The table a control operation names.
+    fn table_named(&self, name: &str) -> Result<Arc<Table>, Fault> {
+        let name = names::table(name);
+        self.door.db.table(name).ok_or_else(|| Fault::no_table_named(name))
+    }
+}

@@ -1,0 +1,195 @@
+//! The writer of responses: straight into one buffer, no tree in between. Knows nothing of operations.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use item::{Item, Value};
+use std::{fmt::Display, io::Write};
+
+/// Writes a string with its quotes.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[written..at]);
+        written = at + 1;
+        escape(out, byte);
+    }
+    out.extend_from_slice(&bytes[written..]);
+    out.push(b'"');
+}
+
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            let high = HEX[usize::from(byte >> 4)];
+            let low = HEX[usize::from(byte & 15)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        }
+    }
+}
+
+/// Writes `{"name":{"S":"..."},...}`.
+pub(crate) fn item(out: &mut Vec<u8>, item: &Item) {
+    out.push(b'{');
+    for (place, (name, member)) in item.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        string(out, name);
+        out.push(b':');
+        value(out, member);
+    }
+    out.push(b'}');
+}
+
+/// Writes `{"S":"..."}`. Recursion is bounded by the nesting DynamoDB stores.
+pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::S(text) => {
+            out.extend_from_slice(b"{\"S\":");
+            string(out, text);
+        }
+        Value::N(number) => {
+            out.extend_from_slice(b"{\"N\":");
+            plain(out, number);
+        }
+        Value::B(bytes) => {
+            out.extend_from_slice(b"{\"B\":");
+            binary(out, bytes);
+        }
+        Value::Bool(true) => out.extend_from_slice(b"{\"BOOL\":true"),
+        Value::Bool(false) => out.extend_from_slice(b"{\"BOOL\":false"),
+        Value::Null => out.extend_from_slice(b"{\"NULL\":true"),
+        Value::Ss(set) => {
+            out.extend_from_slice(b"{\"SS\":");
+            elements(out, set, |out, text| string(out, text));
+        }
+        Value::Ns(set) => {
+            out.extend_from_slice(b"{\"NS\":");
+            elements(out, set, |out, number| plain(out, number));
+        }
+        Value::Bs(set) => {
+            out.extend_from_slice(b"{\"BS\":");
+            elements(out, set, |out, bytes| binary(out, bytes));
+        }
+        Value::L(list) => {
+            out.extend_from_slice(b"{\"L\":");
+            elements(out, list, self::value);
+        }
+        Value::M(map) => {
+            out.extend_from_slice(b"{\"M\":");
+            item(out, map);
+        }
+    }
+    out.push(b'}');
+}
+
+fn elements<T>(out: &mut Vec<u8>, elements: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+    let mut array = Array::new(out);
+    for element in elements {
+        write(array.element(), element);
+    }
+    array.end();
+}
+
+/// Writes, in quotes, a text that needs no escapes.
+fn plain(out: &mut Vec<u8>, text: impl Display) {
+    out.push(b'"');
+    write!(out, "{text}").expect("writing to memory cannot fail");
+    out.push(b'"');
+}
+
+fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]).expect("the length is base64's own");
+    out.truncate(start + written);
+    out.push(b'"');
+}
+
+/// An object under construction; [`Object::end`] closes it.
+pub(crate) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    pub fn new(out: &'a mut Vec<u8>) -> Object<'a> {
+        out.push(b'{');
+        Object { out, empty: true }
+    }
+
+    /// The place for a field's value.
+    pub fn field(&mut self, name: &str) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub fn text(&mut self, name: &str, text: &str) {
+        string(self.field(name), text);
+    }
+
+    /// A number or Boolean as it prints itself.
+    pub fn bare(&mut self, name: &str, value: impl Display) {
+        write!(self.field(name), "{value}").expect("writing to memory cannot fail");
+    }
+
+    pub fn item(&mut self, name: &str, value: &Item) {
+        item(self.field(name), value);
+    }
+
+    pub fn object(&mut self, name: &str) -> Object<'_> {
+        Object::new(self.field(name))
+    }
+
+    pub fn array(&mut self, name: &str) -> Array<'_> {
+        Array::new(self.field(name))
+    }
+
+    pub fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+/// An array under construction; [`Array::end`] closes it.
+pub(crate) struct Array<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> Array<'a> {
+    pub fn new(out: &'a mut Vec<u8>) -> Array<'a> {
+        out.push(b'[');
+        Array { out, empty: true }
+    }
+
+    /// The place for the next element.
+    pub fn element(&mut self) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        self.out
+    }
+
+    pub fn object(&mut self) -> Object<'_> {
+        Object::new(self.element())
+    }
+
+    pub fn end(self) {
+        self.out.push(b']');
+    }
+}

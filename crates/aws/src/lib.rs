@@ -1,0 +1,205 @@
+//! The AWS JSON doors: requests of DynamoDB and DynamoDB Streams clients to `db` and back.
+//!
+//! HTTP in, HTTP out; the server that owns sockets, time-outs and limits is elsewhere. Nothing here decides what a
+//! write does: that is `db`'s, and what an expression means is `item`'s.
+
+#[macro_use]
+mod json;
+mod dynamodb;
+mod metrics;
+mod protocol;
+mod retry;
+mod routes;
+mod sigv4;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use metrics::OperationMetrics;
+pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, header, request::Parts};
+use metrics::Metrics;
+use protocol::{Code, Fault, RequestIds};
+use routes::{Call, ROUTES, Step};
+use sigv4::Verifier;
+use std::sync::Arc;
+use tokio::{task::spawn_blocking, time::Instant};
+
+/// How the door presents itself and whom it lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Region in ARNs, and `awsRegion` of stream records.
+    pub region: String,
+    /// Account in ARNs, twelve digits.
+    pub account: String,
+    /// Access keys whose signatures are checked. Empty: signatures are taken as given.
+    pub keys: Vec<AccessKey>,
+    /// How far back streams are shown, milliseconds; DynamoDB shows 24 hours.
+    pub stream_retention_ms: u64,
+}
+
+/// An access key and its secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    pub id: String,
+    pub secret: String,
+}
+
+impl std::fmt::Debug for AccessKey {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The door. Clones share it.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+/// What all operations share.
+pub(crate) struct Inner {
+    pub db: db::Db,
+    pub config: Config,
+    /// `None` where signatures are taken as given.
+    verifier: Option<Verifier>,
+    metrics: Metrics,
+    ids: RequestIds,
+    pub horizon: streams::Horizon,
+}
+
+/// Bodies above this are checked, decoded and begun off the runtime's threads: at about 1 GB/s they would hold one up
+/// for longer than half a millisecond.
+const BODY_INLINE_MAX: usize = 256 * 1024;
+
+impl Door {
+    #[must_use]
+    pub fn new(db: db::Db, config: Config) -> Door {
+        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, "dynamodb"));
+        Door(Arc::new(Inner {
+            db,
+            config,
+            verifier,
+            metrics: Metrics::new(ROUTES.len()),
+            ids: RequestIds::new(),
+            horizon: streams::Horizon::default(),
+        }))
+    }
+
+    /// Whether a request is for this door: it names an operation, or it posts this protocol's content type.
+    #[must_use]
+    pub fn claims(parts: &Parts) -> bool {
+        parts.headers.contains_key("x-amz-target") || parts.method == Method::POST && is_json_1_0(parts)
+    }
+
+    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`].
+    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
+        if let Some(answer) = self.stranger(&parts) {
+            return answer;
+        }
+        if body.len() > REQUEST_BYTES_MAX {
+            return too_large();
+        }
+        let started = Instant::now();
+        let (route, step) = if body.len() <= BODY_INLINE_MAX {
+            self.begin(&parts, &body)
+        } else {
+            let door = self.clone();
+            blocking(move || Ok(door.begin(&parts, &body))).await.unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
+        };
+        let outcome = match step {
+            Ok(step) => self.finish(step).await,
+            Err(fault) => Err(fault),
+        };
+        self.0.metrics.record(route, outcome.is_err(), started.elapsed());
+        protocol::respond(&self.0.ids, outcome)
+    }
+
+    /// What each operation did so far; the last one, `Other`, stands for requests that name none.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<OperationMetrics> {
+        self.0.metrics.read(ROUTES.iter().map(|route| route.name).chain(["Other"]))
+    }
+
+    /// A stream's ARN, as this door shows it.
+    #[must_use]
+    pub fn stream_arn(&self, stream: &db::Stream) -> String {
+        streams::arn(&self.0.config, stream)
+    }
+
+    /// Answers what is no call of this protocol.
+    fn stranger(&self, parts: &Parts) -> Option<Response<Body>> {
+        if parts.method == Method::GET {
+            // The trailing space is AWS's.
+            let healthy = "healthy: dynamodb.us-east-1.amazonaws.com ";
+            return Some(protocol::text(&self.0.ids, StatusCode::OK, healthy));
+        }
+        if parts.method != Method::POST {
+            return Some(protocol::text(&self.0.ids, StatusCode::NOT_FOUND, "<UnknownOperationException/>\n"));
+        }
+        None
+    }
+
+    /// Everything up to the point where a write is handed over or an answer is ready; the route's place for metrics.
+    fn begin(&self, parts: &Parts, body: &[u8]) -> (usize, Result<Step, Fault>) {
+        let target = parts.headers.get("x-amz-target").map_or(&b""[..], |value| value.as_bytes());
+        let place = routes::find(target);
+        let begun = self.admit(parts, body).and_then(|access_key| {
+            let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
+            if body.is_empty() {
+                return Err(Fault { code: Code::Serialization, message: None, item: None });
+            }
+            (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key })
+        });
+        (place.unwrap_or(ROUTES.len()), begun)
+    }
+
+    /// Who asks, if the request may pass.
+    fn admit<'p>(&self, parts: &'p Parts, body: &[u8]) -> Result<&'p str, Fault> {
+        match &self.0.verifier {
+            Some(verifier) => verifier.verify(parts, body, self.0.db.now_ms()),
+            None if from_foreign_page(parts) => Err(Fault::new(
+                Code::AccessDenied,
+                "Requests from pages of other hosts need a signature: start the server with a key",
+            )),
+            None => Ok(sigv4::claimed_key(&parts.headers)),
+        }
+    }
+
+    async fn finish(&self, step: Step) -> Result<Vec<u8>, Fault> {
+        match step {
+            Step::Done(body) => Ok(body),
+            Step::Write(ticket, reply) => reply.finish(ticket.await),
+            Step::Batch(ticket, reply) => reply.finish(ticket.await),
+            Step::Table(ticket, answer) => Ok(answer(&self.0, &*ticket.await?)),
+            Step::Blocking(work) => blocking(work).await,
+        }
+    }
+}
+
+/// Runs work that may take longer than the runtime's threads can spare.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let failed = |error| Err(Fault::new(Code::InternalServerError, format!("the request was not finished: {error}")));
+    spawn_blocking(work).await.unwrap_or_else(failed)
+}
+
+fn is_json_1_0(parts: &Parts) -> bool {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    content_type.starts_with(b"application/x-amz-json-1.0")
+}
+
+/// Whether a browser sends this for a page that is not this machine's. Where no signature protects the database, a
+/// page from anywhere could write to it, by a name that it makes point here; browsers always say whose page it is.
+fn from_foreign_page(parts: &Parts) -> bool {
+    let Some(origin) = parts.headers.get(header::ORIGIN) else { return false };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = origin.split_once("://").map_or("", |(_, rest)| rest);
+    let name = if host.starts_with('[') {
+        host.split_inclusive(']').next().unwrap_or_default()
+    } else {
+        host.split(':').next().unwrap_or_default()
+    };
+    !matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}

@@ -1,0 +1,152 @@
+//! The route table: the only place where an operation's name stands. Knows no HTTP.
+
+use crate::{
+    Inner,
+    dynamodb::{batch, items, query, tables, tags},
+    protocol::{Code, Fault},
+    retry, streams,
+};
+use db::{RetryToken, Table, Ticket, Written};
+use http::HeaderMap;
+use std::sync::Arc;
+
+/// One request on its way.
+pub(crate) struct Call<'a> {
+    pub door: &'a Arc<Inner>,
+    pub headers: &'a HeaderMap,
+    /// `X-Amz-Target`.
+    pub target: &'a [u8],
+    pub body: &'a [u8],
+    /// Whose it is, or says it is.
+    pub access_key: &'a str,
+}
+
+impl Call<'_> {
+    /// The SDK's name for this call, where it sends one.
+    pub fn retry_token(&self) -> Option<RetryToken> {
+        retry::token(self.headers, [self.access_key.as_bytes(), self.target, self.body])
+    }
+}
+
+/// How an operation goes on after its synchronous part.
+pub(crate) enum Step {
+    Done(Vec<u8>),
+    Write(Ticket<Written>, items::Reply),
+    Batch(Ticket<Vec<Written>>, batch::Reply),
+    Table(Ticket<Arc<Table>>, Box<dyn FnOnce(&Inner, &Table) -> Vec<u8> + Send>),
+    /// May take longer than the runtime's threads can spare.
+    Blocking(Box<dyn FnOnce() -> Result<Vec<u8>, Fault> + Send>),
+}
+
+/// Decodes, validates and begins an operation.
+type Begin = fn(&Call<'_>) -> Result<Step, Fault>;
+
+pub(crate) struct Route {
+    service: &'static str,
+    pub name: &'static str,
+    pub begin: Begin,
+}
+
+const DYNAMODB: &str = "DynamoDB_20120810";
+const STREAMS: &str = "DynamoDBStreams_20120810";
+
+const fn dynamodb(name: &'static str, begin: Begin) -> Route {
+    Route { service: DYNAMODB, name, begin }
+}
+
+const fn stream(name: &'static str, begin: Begin) -> Route {
+    Route { service: STREAMS, name, begin }
+}
+
+/// Looked through from the top: the busiest stand first.
+pub(crate) static ROUTES: &[Route] = &[
+    dynamodb("PutItem", items::put),
+    dynamodb("GetItem", items::get),
+    dynamodb("UpdateItem", items::update),
+    dynamodb("Query", query::query),
+    dynamodb("DeleteItem", items::delete),
+    dynamodb("BatchWriteItem", batch::write),
+    dynamodb("BatchGetItem", batch::get),
+    dynamodb("Scan", query::scan),
+    stream("GetRecords", streams::get_records),
+    stream("GetShardIterator", streams::get_shard_iterator),
+    stream("DescribeStream", streams::describe_stream),
+    stream("ListStreams", streams::list_streams),
+    dynamodb("CreateTable", tables::create),
+    dynamodb("DeleteTable", tables::delete),
+    dynamodb("DescribeTable", tables::describe),
+    dynamodb("ListTables", tables::list),
+    dynamodb("UpdateTable", tables::update),
+    dynamodb("UpdateTimeToLive", tables::update_time_to_live),
+    dynamodb("DescribeTimeToLive", tables::describe_time_to_live),
+    dynamodb("TagResource", tags::tag),
+    dynamodb("UntagResource", tags::untag),
+    dynamodb("ListTagsOfResource", tags::list),
+    dynamodb("DescribeLimits", tables::describe_limits),
+    dynamodb("DescribeEndpoints", tables::describe_endpoints),
+];
+
+/// Operations of DynamoDB that a client may expect and that do not work here, or not yet.
+static NOT_HERE: &[&str] = &[
+    "BatchExecuteStatement",
+    "CreateBackup",
+    "CreateGlobalTable",
+    "DescribeBackup",
+    "DescribeContinuousBackups",
+    "DescribeContributorInsights",
+    "DescribeExport",
+    "DescribeImport",
+    "DescribeKinesisStreamingDestination",
+    "DescribeTableReplicaAutoScaling",
+    "EnableKinesisStreamingDestination",
+    "ExecuteStatement",
+    "ExecuteTransaction",
+    "ExportTableToPointInTime",
+    "GetResourcePolicy",
+    "ImportTable",
+    "ListBackups",
+    "ListExports",
+    "ListGlobalTables",
+    "ListImports",
+    "PutResourcePolicy",
+    "RestoreTableFromBackup",
+    "RestoreTableToPointInTime",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateContinuousBackups",
+];
+
+/// The place of the route that `X-Amz-Target` names.
+pub(crate) fn find(target: &[u8]) -> Option<usize> {
+    let dot = target.iter().position(|byte| *byte == b'.')?;
+    let (service, name) = (&target[..dot], &target[dot + 1..]);
+    ROUTES.iter().position(|route| route.name.as_bytes() == name && route.service.as_bytes() == service)
+}
+
+/// What a target without a route is answered.
+pub(crate) fn unknown(target: &[u8]) -> Fault {
+    let text = String::from_utf8_lossy(target);
+    let message = match text.split_once('.') {
+        Some((DYNAMODB, name)) if NOT_HERE.contains(&name) => Some(format!("{name} does not work here yet")),
+        _ => None,
+    };
+    Fault { code: Code::UnknownOperation, message, item: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_one_route() {
+        for (place, route) in ROUTES.iter().enumerate() {
+            assert_eq!(find(format!("{}.{}", route.service, route.name).as_bytes()), Some(place));
+            assert!(!NOT_HERE.contains(&route.name));
+        }
+        for target in
+            ["", "PutItem", "DynamoDB_20120810.", "DynamoDBStreams_20120810.PutItem", "DynamoDB_20111205.PutItem"]
+        {
+            assert_eq!(find(target.as_bytes()), None, "{target}");
+        }
+    }
+}

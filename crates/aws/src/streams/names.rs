@@ -1,0 +1,90 @@
+//! Names that clients see: ARNs, shard ids, sequence numbers, event ids. All of them are computed, none is stored.
+
+use crate::{Config, dynamodb::names, time};
+use db::{Db, Stream};
+use item::{Change, Seq, TableId};
+use std::sync::Arc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`.
+pub(crate) fn arn(config: &Config, stream: &Stream) -> String {
+    format!("{}/stream/{}", names::arn(config, &stream.table_name), time::label(stream.created_ms))
+}
+
+/// The stream of an ARN, if it can still be read.
+pub(super) fn find(config: &Config, db: &Db, wanted: &str) -> Option<Arc<Stream>> {
+    let (table, _) = wanted.split_once("/stream/")?;
+    let name = names::table(table);
+    db.streams().into_iter().find(|stream| stream.table_name == name && arn(config, stream) == wanted)
+}
+
+/// `shardId-`, 20 digits, `-`, 8 hexadecimal ones: when the stream was opened, and which shard of which stream.
+pub(super) fn shard_id(stream: &Stream, shard: u16) -> String {
+    let mut which = [0; 12];
+    which[..4].copy_from_slice(&stream.table.0.to_le_bytes());
+    which[4..].copy_from_slice(&stream.opened.0.to_le_bytes());
+    // A sum, not a hash of all: two shards of a stream never have one name.
+    let which = (xxh3_64(&which) as u32).wrapping_add(u32::from(shard));
+    format!("shardId-{:020}-{which:08x}", stream.created_ms)
+}
+
+/// The shard of an id.
+pub(super) fn shard(stream: &Stream, id: &str) -> Option<u16> {
+    (0..stream.shards).find(|&shard| shard_id(stream, shard) == id)
+}
+
+/// Four digits of timeline and twenty of position: fixed width, so that they sort as text, and the timeline starts at
+/// 1000, so that no reader drops zeros.
+pub(super) fn sequence_number(timeline: u16, seq: Seq) -> String {
+    format!("{timeline:04}{:020}", seq.0)
+}
+
+/// The timeline and position of a sequence number.
+pub(super) fn parse_sequence_number(text: &str) -> Option<(u16, Seq)> {
+    if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((text[..4].parse().ok()?, Seq(text[4..].parse().ok()?)))
+}
+
+/// 32 hexadecimal digits, the same whenever the change is read.
+pub(super) fn event_id(timeline: u16, table: TableId, change: &Change) -> String {
+    let mut place = [0; 14];
+    place[..2].copy_from_slice(&timeline.to_le_bytes());
+    place[2..6].copy_from_slice(&table.0.to_le_bytes());
+    place[6..].copy_from_slice(&change.seq.0.to_le_bytes());
+    format!("{:032x}", xxh3_128(&place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use db::StreamViewType;
+    use item::{KeyAttribute, KeyKind, KeySchema};
+
+    #[test]
+    fn names_have_the_lengths_that_sdks_check_and_lead_back() {
+        let stream = Stream {
+            table: TableId(7),
+            table_name: "votes".into(),
+            key: KeySchema { partition: KeyAttribute { name: "id".into(), kind: KeyKind::S }, sort: None },
+            view_type: StreamViewType::KeysOnly,
+            shards: 9,
+            created_ms: 1_686_425_176_525,
+            opened: Seq(41),
+            closed: None,
+        };
+        for shard_number in 0..9 {
+            let id = shard_id(&stream, shard_number);
+            assert!((28..=65).contains(&id.len()), "{id}");
+            assert_eq!(shard(&stream, &id), Some(shard_number));
+        }
+        assert_eq!(shard(&stream, "shardId-00000001686425176525-00000000"), None);
+        let number = sequence_number(1000, Seq(42));
+        assert_eq!(number, "100000000000000000000042");
+        assert_eq!(parse_sequence_number(&number), Some((1000, Seq(42))));
+        assert_eq!(parse_sequence_number("+00000000000000000000042"), None);
+        assert!(sequence_number(1000, Seq(9)) < sequence_number(1000, Seq(10)));
+        assert!(sequence_number(1000, Seq(u64::MAX)) < sequence_number(1001, Seq(0)));
+    }
+}

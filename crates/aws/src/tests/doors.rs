@@ -1,0 +1,150 @@
+//! Who is let in, and what strangers hear.
+
+use super::*;
+
+fn post(target: &str) -> http::request::Builder {
+    Request::post("/").header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0")
+}
+
+#[test]
+fn answers_carry_the_headers_that_sdks_check() {
+    let house = House::new();
+    let response = house.send(post("DynamoDB_20120810.ListTables").body(()).expect("a request"), "{}");
+    assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
+    assert_eq!(response.headers()["server"], "Server");
+    assert_eq!(response.headers()["x-amzn-requestid"].len(), 52);
+    assert_eq!(response.body(), r#"{"TableNames":[]}"#);
+}
+
+#[test]
+fn strangers_get_an_answer() {
+    let house = House::new();
+    let get = house.send(Request::get("/").body(()).expect("a request"), "");
+    assert_eq!(get.body(), "healthy: dynamodb.us-east-1.amazonaws.com ");
+    let put = house.send(Request::put("/").body(()).expect("a request"), "");
+    assert_eq!((put.status().as_u16(), &put.body()[..]), (404, &b"<UnknownOperationException/>\n"[..]));
+    let claims = |request: http::request::Builder| Door::claims(&request.body(()).expect("a request").into_parts().0);
+    assert!(claims(post("DynamoDB_20120810.ListTables")));
+    assert!(claims(Request::post("/").header("content-type", "application/x-amz-json-1.0")));
+    assert!(!claims(Request::post("/").header("content-type", "text/plain")));
+    assert!(!claims(Request::get("/")));
+    for (operation, answer) in [
+        ("Nothing", "400 UnknownOperationException: -"),
+        ("TransactWriteItems", "400 UnknownOperationException: TransactWriteItems does not work here yet"),
+    ] {
+        assert_eq!(house.ask(operation, "{}"), answer);
+    }
+}
+
+#[test]
+fn a_page_of_another_host_cannot_use_an_unsigned_door() {
+    let house = House::new();
+    let status = |origin: &str| {
+        let request = post("DynamoDB_20120810.ListTables").header("origin", origin).body(()).expect("a request");
+        house.send(request, "{}").status().as_u16()
+    };
+    for origin in ["http://localhost:8000", "http://127.0.0.1:5173", "http://[::1]:8000"] {
+        assert_eq!(status(origin), 200, "{origin}");
+    }
+    for origin in ["http://evil.example", "http://localhost.evil.example:8000", "null", "http://127.0.0.1.evil.example"]
+    {
+        assert_eq!(status(origin), 400, "{origin}");
+    }
+}
+
+#[test]
+fn with_keys_configured_only_signed_requests_pass() {
+    let house = House::with_keys(vec![AccessKey { id: "dummy".into(), secret: "dummy".into() }]);
+    assert_eq!(
+        house.ask("ListTables", "{}"),
+        "400 MissingAuthenticationTokenException: Request is missing Authentication Token"
+    );
+}
+
+#[test]
+fn operations_are_counted_with_their_errors() {
+    let house = House::furnished();
+    house.ask("GetItem", r#"{"TableName":"votes","Key":{"id":{"S":"1"}}}"#);
+    house.ask("GetItem", r#"{"TableName":"none","Key":{"id":{"S":"1"}}}"#);
+    house.ask("Nothing", "{}");
+    let of = |name: &str| {
+        let all = house.door.metrics();
+        let one = all.iter().find(|one| one.operation == name).expect("an operation");
+        (one.count, one.errors, one.nanos > 0)
+    };
+    assert_eq!([of("GetItem"), of("Other"), of("CreateTable")], [(2, 1, true), (1, 1, true), (2, 0, true)]);
+}
+
+#[test]
+fn bodies_that_are_no_requests_are_refused_as_aws_does() {
+    let house = House::new();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    house.replay(
+        "PutItem",
+        &[
+            "",
+            "{",
+            "{} x",
+            "[]",
+            "'text'",
+            &format!("{{'Unknown':{deep}}}"),
+            &format!("{{'Item':{deep}}}"),
+            "{'TableName':1}",
+            "{'TableName':1.5}",
+            "{'TableName':true}",
+            "{'TableName':[]}",
+            "{'TableName':{}}",
+            "{'Item':'x'}",
+            "{'Item':[]}",
+            "{'Item':{'a':'x'}}",
+            "{'Item':{'a':[]}}",
+            "{'Item':{'a':{'S':1}}}",
+            "{'Item':{'a':{'N':1}}}",
+            "{'Item':{'a':{'B':'abc'}}}",
+            "{'Item':{'a':{'B':'a==='}}}",
+            "{'Item':{'a':{'B':true}}}",
+            "{'Item':{'a':{'BOOL':'maybe'}}}",
+            "{'Item':{'a':{'SS':'x'}}}",
+            "{'Item':{'a':{'SS':[1]}}}",
+            "{'Item':{'a':{'M':[]}}}",
+            "{'Item':{'a':{'L':{}}}}",
+            "{'Expected':{'a':1}}",
+        ],
+        expect_test::expect![[r#"
+            400 SerializationException: -
+            400 SerializationException: -
+            400 SerializationException: -
+            400 SerializationException: Unrecognized collection type class com.amazonaws.dynamodb.v20120810.PutItemInput
+            400 SerializationException: Unexpected value type in payload
+            400 ValidationException: 2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null; Value null at 'item' failed to satisfy constraint: Member must not be null
+            400 SerializationException: Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>
+            400 SerializationException: NUMBER_VALUE cannot be converted to String
+            400 SerializationException: DECIMAL_VALUE cannot be converted to String
+            400 SerializationException: TRUE_VALUE cannot be converted to String
+            400 SerializationException: Unrecognized collection type class java.lang.String
+            400 SerializationException: Start of structure or map found where not expected
+            400 SerializationException: Unexpected field type
+            400 SerializationException: Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>
+            400 SerializationException: Unexpected value type in payload
+            400 SerializationException: Unrecognized collection type class com.amazonaws.dynamodb.v20120810.AttributeValue
+            400 SerializationException: NUMBER_VALUE cannot be converted to String
+            400 SerializationException: NUMBER_VALUE cannot be converted to String
+            400 SerializationException: Base64 encoded length is expected a multiple of 4 bytes but found: 3
+            400 SerializationException: Invalid last non-pad Base64 character dectected
+            400 SerializationException: only base-64-encoded strings are convertible to bytes
+            400 SerializationException: Unexpected token received from parser
+            400 SerializationException: Unexpected field type
+            400 SerializationException: NUMBER_VALUE cannot be converted to String
+            400 SerializationException: Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>
+            400 SerializationException: Start of structure or map found where not expected
+            400 SerializationException: Unexpected value type in payload"#]],
+    );
+    house.replay(
+        "Query",
+        &["{'Limit':'1'}", "{'Limit':true}", "{'ConsistentRead':1}"],
+        expect_test::expect![[r#"
+        400 SerializationException: STRING_VALUE cannot be converted to Integer
+        400 SerializationException: TRUE_VALUE cannot be converted to Integer
+        400 SerializationException: NUMBER_VALUE cannot be converted to Boolean"#]],
+    );
+}

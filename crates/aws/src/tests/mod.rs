@@ -1,0 +1,125 @@
+//! Requests through the real door over a real database: what goes in, what comes out.
+
+mod batches;
+mod doors;
+mod items;
+mod queries;
+mod streams;
+mod tables;
+mod values;
+
+use crate::{AccessKey, Config, Door};
+use bytes::Bytes;
+use db::{Db, Env, Options, env::sim::World};
+use expect_test::Expect;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+
+/// A door over a database in a directory of its own, with a clock that the test moves.
+struct House {
+    door: Door,
+    db: Db,
+    world: World,
+    runtime: tokio::runtime::Runtime,
+    _dir: TempDir,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.db.close().expect("the database closes");
+    }
+}
+
+impl House {
+    fn new() -> House {
+        House::with_keys(Vec::new())
+    }
+
+    fn with_keys(keys: Vec<AccessKey>) -> House {
+        let dir = tempfile::tempdir().expect("a directory");
+        let world = World::new(7);
+        let Env { clock, dice, .. } = world.env();
+        let env = Env { clock, dice, disk: Env::real().disk };
+        let mut options = Options::new(dir.path());
+        options.memory = 64 << 20;
+        options.segment_bytes = 1 << 20;
+        let db = Db::open(options, env).expect("a new database opens");
+        let config = Config {
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+            keys,
+            stream_retention_ms: 24 * 60 * 60 * 1000,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        House { door: Door::new(db.clone(), config), db, world, runtime, _dir: dir }
+    }
+
+    /// With the tables `votes` (id) and `totals` (region, improvement), streams off.
+    fn furnished() -> House {
+        let house = House::new();
+        house.ok("CreateTable", VOTES);
+        house.ok("CreateTable", TOTALS);
+        house
+    }
+
+    fn send(&self, request: Request<()>, body: &str) -> Response<Bytes> {
+        let (parts, ()) = request.into_parts();
+        let body = Bytes::from(body.to_owned());
+        self.runtime.block_on(async {
+            let (parts, body) = self.door.handle(parts, body).await.into_parts();
+            Response::from_parts(parts, body.collect().await.expect("a body in memory").to_bytes())
+        })
+    }
+
+    /// The status, where it is not 200, and the body; `com.amazon...#` taken off the error's type.
+    fn ask(&self, operation: &str, body: &str) -> String {
+        let service = match operation {
+            "ListStreams" | "DescribeStream" | "GetShardIterator" | "GetRecords" => "DynamoDBStreams_20120810",
+            _ => "DynamoDB_20120810",
+        };
+        let request = Request::post("/")
+            .header("x-amz-target", format!("{service}.{operation}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(())
+            .expect("a request");
+        let response = self.send(request, body);
+        let text = String::from_utf8(response.body().to_vec()).expect("UTF-8");
+        assert_eq!(response.headers()["x-amz-crc32"], crc32fast::hash(text.as_bytes()).to_string());
+        match response.status().as_u16() {
+            200 => text,
+            status => {
+                let fields: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                let kind = fields["__type"].as_str().unwrap_or_default();
+                let kind = kind.rsplit('#').next().unwrap_or_default();
+                let message = fields["message"].as_str().or(fields["Message"].as_str()).unwrap_or("-");
+                let item = fields.get("Item").map(|item| format!(" {item}")).unwrap_or_default();
+                format!("{status} {kind}: {message}{item}")
+            }
+        }
+    }
+
+    /// The answer of a request that has to succeed.
+    fn ok(&self, operation: &str, body: &str) -> String {
+        let answer = self.ask(operation, body);
+        assert!(answer.is_empty() || answer.starts_with('{'), "{operation} {body}: {answer}");
+        answer
+    }
+
+    fn json(&self, operation: &str, body: &str) -> serde_json::Value {
+        serde_json::from_str(&self.ok(operation, body)).expect("JSON")
+    }
+
+    /// Requests of one operation and their answers, a line each. In requests `'` stands for `"`.
+    fn replay(&self, operation: &str, bodies: &[&str], expected: Expect) {
+        let answers: Vec<String> = bodies.iter().map(|body| self.ask(operation, &body.replace('\'', "\""))).collect();
+        expected.assert_eq(&answers.join("\n"));
+    }
+}
+
+const VOTES: &str = r#"{"TableName":"votes","BillingMode":"PAY_PER_REQUEST",
+    "AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],
+    "KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}"#;
+const TOTALS: &str = r#"{"TableName":"totals","BillingMode":"PAY_PER_REQUEST",
+    "AttributeDefinitions":[{"AttributeName":"region","AttributeType":"S"},{"AttributeName":"rank","AttributeType":"N"}],
+    "KeySchema":[{"AttributeName":"region","KeyType":"HASH"},{"AttributeName":"rank","KeyType":"RANGE"}]}"#;
