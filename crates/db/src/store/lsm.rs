@@ -7,6 +7,8 @@
 //! - Then its rule for giving up old versions ("the next newer one is below the watermark") is wrong for a reader
 //!   between the two. So a flush is thinned out here, exactly; merges give up either everything but the newest
 //!   versions, when nobody reads below what was flushed last, or nothing.
+//! - Its write buffers keep every version of a key, so that reading a counter's neighbours means passing over thousands.
+//!   We take out of the active buffer what nobody needs, a thousand overwrites late ([`LATE`]).
 //! - The newest number in its tables may shrink when merges drop versions. A row of our own ([`MARK`]) goes with every
 //!   flush and carries its newest Seq.
 
@@ -63,6 +65,12 @@ const TABLE_BYTES: u64 = 8 << 20;
 /// How long to wait before asking again whether a merge has picked its tables.
 const PICKING: Duration = Duration::from_millis(1);
 
+/// Overwritten versions that stay in the active buffer for those who learnt the head a moment ago and hold no snapshot.
+const LATE: usize = 1024;
+
+/// What a row takes besides its key and value: list node, two reference counts, the allocator's rounding.
+const ROW_BYTES: u64 = 150;
+
 pub(super) struct Lsm {
     core: Arc<Core>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -73,8 +81,7 @@ struct Core {
     cache: Arc<Cache>,
     blobs: PathBuf,
     readers: Arc<Readers>,
-    /// The engine's current write buffer, so that applying does not wait for the lock that a flush publishes under.
-    active: Mutex<Arc<Memtable>>,
+    active: Mutex<Active>,
     buffer_bytes: u64,
     applied: AtomicU64,
     /// As [`Work::runs`], to look at without the lock.
@@ -86,6 +93,20 @@ struct Core {
     hook: Mutex<Option<Hook>>,
     work: Mutex<Work>,
     changed: Condvar,
+}
+
+/// The engine's current write buffer, held so that applying does not wait for the lock that a flush publishes under.
+struct Active {
+    buffer: Arc<Memtable>,
+    bytes: u64,
+    /// Rows of the buffer with a newer version in it, oldest overwrite first.
+    stale: VecDeque<Stale>,
+}
+
+struct Stale {
+    key: Slice,
+    seq: u64,
+    newer: u64,
 }
 
 /// What the two threads have to do and how they fare.
@@ -106,6 +127,7 @@ struct Work {
 #[derive(Clone)]
 struct Sealed {
     buffer: Arc<Memtable>,
+    bytes: u64,
     newest: u64,
 }
 
@@ -145,7 +167,7 @@ impl Lsm {
     }
 
     pub(super) fn apply(&self, batch: &mut Batch) {
-        let active = self.core.active.lock().expect("inserting does not panic");
+        let mut active = self.core.active();
         let mut newest = 0;
         for put in batch.0.drain(..) {
             let (value, kind) = match put.value {
@@ -155,6 +177,7 @@ impl Lsm {
             newest = newest.max(put.seq.0);
             active.insert(InternalValue::from_components(put.key.0, value, put.seq.0 + SHIFT, kind));
         }
+        active.take_out_stale(&self.core.readers);
         self.core.applied.fetch_max(newest, Ordering::AcqRel);
     }
 
@@ -168,7 +191,7 @@ impl Lsm {
 
     pub(super) fn write_pressure(&self) -> Pressure {
         let core = &self.core;
-        let size = core.active.lock().expect("inserting does not panic").size();
+        let size = core.active().bytes;
         if size >= core.buffer_bytes {
             return if core.work().has_room() { Pressure::Rotate } else { Pressure::Stall };
         }
@@ -178,7 +201,7 @@ impl Lsm {
 
     pub(super) fn wait_for_room(&self) {
         let core = &self.core;
-        let size = core.active.lock().expect("inserting does not panic").size();
+        let size = core.active().bytes;
         core.paced.store(size + PACED_BYTES, Ordering::Relaxed);
         let mut work = core.work();
         if size < core.buffer_bytes {
@@ -195,16 +218,16 @@ impl Lsm {
 
     pub(super) fn rotate(&self) {
         let core = &self.core;
-        let mut active = core.active.lock().expect("inserting does not panic");
-        if active.is_empty() {
+        let mut active = core.active();
+        if active.buffer.is_empty() {
             return;
         }
         let newest = core.applied.load(Ordering::Acquire).max(core.readers.head());
         active.insert(InternalValue::from_components(MARK, Slice::empty(), newest + SHIFT, ValueType::Value));
         let buffer = core.tree.rotate_memtable().expect("the buffer has a row");
-        *active = core.tree.active_memtable();
+        let sealed = std::mem::replace(&mut *active, Active::new(core.tree.active_memtable()));
         core.paced.store(0, Ordering::Relaxed);
-        core.work().sealed.push_back(Sealed { buffer, newest });
+        core.work().sealed.push_back(Sealed { buffer, bytes: sealed.bytes, newest });
         core.changed.notify_all();
     }
 
@@ -240,15 +263,18 @@ impl Lsm {
 
     pub(super) fn usage(&self) -> Usage {
         let tree = &self.core.tree;
+        let active = self.core.active().bytes;
         let work = self.core.work();
-        let sealed: u64 = work.sealed.iter().map(|sealed| sealed.buffer.size()).sum();
+        let sealed: u64 = work.sealed.iter().map(|sealed| sealed.bytes).sum();
+        let runs = work.runs;
+        drop(work);
         Usage {
             disk_bytes: tree.disk_space(),
-            buffer_bytes: sealed + tree.active_memtable().size(),
+            buffer_bytes: sealed + active,
             cache_bytes: self.core.cache.size(),
             pinned_bytes: (tree.pinned_filter_size() + tree.pinned_block_index_size()) as u64,
             tables: tree.table_count(),
-            runs: work.runs,
+            runs,
             blobs: tree.blob_file_count(),
             blob_stale_bytes: tree.stale_blob_bytes(),
             snapshots: 0,
@@ -300,9 +326,9 @@ impl Work {
 
 impl Core {
     fn open(options: &Options, readers: Arc<Readers>) -> Result<Core, Error> {
-        // Three write buffers, which take a quarter more than the engine counts, and the cache fill most of the memory.
-        // The rest is for what is pinned, for merges and for the allocator's waste.
-        let buffer_bytes = (options.memory as u64 / 10).clamp(256 << 10, 64 << 20);
+        // Three write buffers and the cache fill seven eighths of the memory. The rest is for what is pinned, for merges
+        // and for the allocator's waste.
+        let buffer_bytes = (options.memory as u64 / 8).clamp(256 << 10, 64 << 20);
         let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 / 2));
         // Indexes and filters of the last level, nearly all of them, are cut up and cached like data. Those of the
         // levels before it are cached as a whole, which takes a look-up less, or pinned.
@@ -327,7 +353,7 @@ impl Core {
         let persisted = tree.get_highest_persisted_seqno().map_or(0, |seqno| seqno - SHIFT + 1);
         readers.start_at(persisted.saturating_sub(1));
         Ok(Core {
-            active: Mutex::new(tree.active_memtable()),
+            active: Mutex::new(Active::new(tree.active_memtable())),
             cache,
             blobs: options.dir.join("blobs"),
             readers,
@@ -341,6 +367,10 @@ impl Core {
             changed: Condvar::new(),
             tree,
         })
+    }
+
+    fn active(&self) -> MutexGuard<'_, Active> {
+        self.active.lock().expect("inserting does not panic")
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -463,10 +493,13 @@ impl Core {
     /// Before a flush adds a table that a merge must not pick, see [`Core::watermark`]. The engine does not say when
     /// it has picked, so ask from time to time; the gap is of microseconds.
     fn wait_until_picked(&self) {
-        let mut work = self.work();
-        while work.picking && !work.stop && work.failure.is_none() && !self.tree.index.is_compacting() {
-            let waited = self.changed.wait_timeout(work, PICKING);
-            work = waited.expect("nothing panics while holding the list of work").0;
+        // Asked without holding the work, because the engine answers late while it publishes.
+        while !self.tree.index.is_compacting() {
+            let work = self.work();
+            if !work.picking || work.stop || work.failure.is_some() {
+                return;
+            }
+            drop(self.changed.wait_timeout(work, PICKING).expect("nothing panics while holding the list of work"));
         }
     }
 
@@ -482,6 +515,43 @@ impl Core {
         };
         self.work().failure.get_or_insert(failure);
         self.changed.notify_all();
+    }
+}
+
+fn row_bytes(key: &Slice, value: &Slice) -> u64 {
+    key.len() as u64 + value.len() as u64 + ROW_BYTES
+}
+
+impl Active {
+    fn new(buffer: Arc<Memtable>) -> Self {
+        Active { buffer, bytes: 0, stale: VecDeque::new() }
+    }
+
+    /// Past the engine's own function, which does not tell what lies next to the new row.
+    fn insert(&mut self, row: InternalValue) {
+        self.bytes += row_bytes(&row.key.user_key, &row.value);
+        let entry = self.buffer.items.insert(row.key, row.value);
+        let Some(next) = entry.next() else { return };
+        if next.key().user_key == entry.key().user_key {
+            let (seq, newer) = (next.key().seqno - SHIFT, entry.key().seqno - SHIFT);
+            self.stale.push_back(Stale { key: entry.key().user_key.clone(), seq, newer });
+        }
+    }
+
+    /// Rows that a snapshot still needs are left to the flush.
+    fn take_out_stale(&mut self, readers: &Readers) {
+        let Some(last) = self.stale.len().checked_sub(LATE) else { return };
+        let needed = readers.thin_out(self.stale[last].newer);
+        readers.publish(&needed);
+        for stale in self.stale.drain(..last) {
+            if !needed.shadowed(stale.seq, stale.newer) {
+                continue;
+            }
+            let sought = InternalValue::new_tombstone(stale.key, stale.seq + SHIFT);
+            if let Some(row) = self.buffer.items.remove(&sought.key) {
+                self.bytes -= row_bytes(&row.key().user_key, row.value());
+            }
+        }
     }
 }
 
