@@ -215,7 +215,7 @@ fn malformed_updates_are_refused_in_aws_words() {
 }
 
 #[test]
-fn literals_and_paths_that_cannot_work_are_refused_when_read() {
+fn literals_of_a_wrong_type_are_refused_when_read() {
     refused(
         "SET a = a + :v",
         ":v: 'x'",
@@ -244,6 +244,10 @@ fn literals_and_paths_that_cannot_work_are_refused_when_read() {
             "Invalid UpdateExpression: Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER, typeSet: ALLOWED_FOR_DELETE_OPERAND"
         ],
     );
+}
+
+#[test]
+fn paths_that_exclude_one_another_and_missing_placeholders_are_refused() {
     refused(
         "SET a = :v REMOVE a",
         ":v: 1",
