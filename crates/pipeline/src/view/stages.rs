@@ -1,0 +1,375 @@
+//! One definition of a view over one source, from clearing to live: the algorithm of each stage.
+//!
+//! Backfill: everything up to and including the frontier key is counted as of the cursor. A step takes a snapshot,
+//! folds the changes between cursor and snapshot that are behind the frontier (those beyond will be read), reads the
+//! next items at the snapshot, and commits both with the new frontier. No gap, no overlap, no long-held snapshot.
+
+use super::{
+    Step,
+    fold::{Drained, Fold, FoldError, Images},
+    key_text,
+    state::{self, Definition, META, Meta, Sample, Stage},
+    status::{Phase, Skip, ViewStatus},
+};
+use crate::sql::{Misfit, Plan};
+use db::{ChangePage, Db, FollowerCommit, FollowerId, Row, Scan, Snapshot, StreamRead, Table};
+use item::{Change, Item, Key, Seq, TableId};
+use std::{collections::BTreeMap, sync::Arc};
+
+// In tests the bounds are small, so that a handful of items crosses all of them.
+
+/// Most changes and most bytes of their images folded by one step.
+const CHANGES_MAX: usize = if cfg!(test) { 7 } else { 8192 };
+const BYTES_MAX: usize = 2 << 20;
+/// Items asked for at a time and folded by one step of a backfill.
+const PAGE_ITEMS: usize = if cfg!(test) { 2 } else { 1000 };
+const CHUNK_ITEMS_MAX: usize = if cfg!(test) { 5 } else { 8000 };
+/// State entries or rows removed by one step.
+const CLEAR_MAX: usize = if cfg!(test) { 3 } else { 1000 };
+/// How far a view that has nothing to do falls behind before it commits its cursor alone: the cursors of many idle
+/// views are entries themselves, and must not keep one another busy.
+const IDLE_POSITIONS_MAX: u64 = if cfg!(test) { 50 } else { 10_000 };
+
+pub(super) enum Failure {
+    Db(db::Error),
+    /// State and log contradict one another.
+    Diverged(String),
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Failure {
+        Failure::Db(error)
+    }
+}
+
+impl From<FoldError> for Failure {
+    fn from(error: FoldError) -> Failure {
+        match error {
+            FoldError::Diverged(why) => Failure::Diverged(why),
+            FoldError::Load(error) => Failure::Db(error),
+        }
+    }
+}
+
+pub(super) struct Running {
+    id: FollowerId,
+    table: Arc<Table>,
+    source: Arc<Table>,
+    plan: Arc<Plan>,
+    meta: Meta,
+    /// As committed.
+    cursor: Option<Seq>,
+    /// Everything up to here was looked at; ahead of the cursor where there was nothing to commit.
+    position: Seq,
+    fold: Fold,
+    folded_last: u64,
+}
+
+impl Running {
+    /// Reads where the view stands. Another definition or source than the state was made by starts with clearing.
+    pub fn load(db: &Db, plan: Arc<Plan>, table: Arc<Table>, source: Arc<Table>) -> Result<Running, db::Error> {
+        let id = FollowerId(table.id.0);
+        let cursor = db.follower_cursor(id);
+        let definition = Definition::new(table.view_generation, source.id);
+        let stored = db.follower_state(id, META)?.and_then(|bytes| Meta::decode(&bytes));
+        let meta = stored
+            .filter(|meta| meta.definition == definition)
+            .unwrap_or_else(|| Meta::new(definition, Stage::Clearing { from: Vec::new() }));
+        let (skips, samples) = match meta.stage {
+            Stage::Clearing { .. } => Default::default(),
+            _ => (load_skips(db, id)?, load_samples(db, id)?),
+        };
+        let fold = Fold::new(plan.clone(), skips, samples);
+        Ok(Running {
+            id,
+            table,
+            source,
+            plan,
+            meta,
+            cursor,
+            position: cursor.unwrap_or_default(),
+            fold,
+            folded_last: 0,
+        })
+    }
+
+    pub fn source(&self) -> TableId {
+        self.source.id
+    }
+
+    pub fn position(&self) -> Seq {
+        self.position
+    }
+
+    pub fn folded_last(&self) -> u64 {
+        self.folded_last
+    }
+
+    pub fn skips_version(&self) -> u64 {
+        self.fold.skips_version()
+    }
+
+    pub fn show(&self, status: &mut ViewStatus) {
+        status.phase = match &self.meta.stage {
+            Stage::Clearing { .. } => Phase::Clearing,
+            Stage::Backfilling { done, total, .. } => Phase::Backfilling { done: *done, total: *total },
+            Stage::Live => Phase::Live,
+        };
+        status.cursor = self.cursor.unwrap_or_default();
+        status.groups = self.meta.groups;
+        status.folded_total = self.meta.folded;
+        status.commits_total = self.meta.commits;
+    }
+
+    pub fn show_skips(&self, status: &mut ViewStatus) {
+        let skip = |sample: &Sample| Skip {
+            key: sample.key.clone(),
+            reason: self.plan.reason(sample.misfit),
+            seq: sample.seq,
+        };
+        let counts = self.fold.skips().iter().filter(|(_, count)| **count > 0);
+        status.skipped = counts.map(|(misfit, count)| (self.plan.reason(*misfit), *count)).collect();
+        status.samples = self.fold.samples().rev().map(skip).collect();
+    }
+
+    pub fn advance(&mut self, db: &Db, head: Seq) -> Result<Step, Failure> {
+        self.folded_last = 0;
+        let step = match &self.meta.stage {
+            Stage::Clearing { from } => {
+                let from = from.clone();
+                self.clear(db, head, &from)
+            }
+            Stage::Backfilling { frontier, .. } => {
+                let frontier = frontier.clone();
+                self.backfill(db, frontier)
+            }
+            Stage::Live => self.follow(db, head),
+        };
+        match step {
+            // The log does not reach back to the cursor: what is missing can only be counted anew.
+            Err(Failure::Db(db::Error::Trimmed(_))) => {
+                self.restart();
+                Ok(Step::Progress)
+            }
+            other => other,
+        }
+    }
+
+    fn restart(&mut self) {
+        self.meta = Meta::new(self.meta.definition, Stage::Clearing { from: Vec::new() });
+        self.fold = Fold::new(self.plan.clone(), BTreeMap::new(), Vec::new());
+    }
+
+    /// Removes one chunk of what an earlier definition left.
+    fn clear(&mut self, db: &Db, head: Seq, from: &[u8]) -> Result<Step, Failure> {
+        let upto = self.cursor.unwrap_or_default().max(head);
+        let mut states = db.follower_states(self.id, from, CLEAR_MAX)?;
+        states.retain(|(key, _)| key != META);
+        if let Some((last, _)) = states.last() {
+            self.meta.stage = Stage::Clearing { from: [last, &[0][..]].concat() };
+            let rows = states.iter().filter_map(|(key, _)| self.plan.group_key(state::group_of(key)?));
+            let drained = Drained {
+                rows: rows.map(|key| (key, None)).collect(),
+                state: states.iter().map(|(key, _)| (key.clone(), None)).collect(),
+                ..Drained::default()
+            };
+            self.commit(db, upto, drained)?;
+            return Ok(Step::Progress);
+        }
+        // Every row has a state entry. Should one be there without, it would stay for ever: look.
+        let page = db.scan(&self.table, &scan(None, CLEAR_MAX))?;
+        if !page.items.is_empty() {
+            let key = |item: &Item| self.table.spec.key.key_of(item).expect("a stored item has its key");
+            let rows = page.items.iter().map(|item| (key(item), None)).collect();
+            self.commit(db, upto, Drained { rows, ..Drained::default() })?;
+            return Ok(Step::Progress);
+        }
+        let total = db.stats(self.source.id).items;
+        let stage = Stage::Backfilling { frontier: None, done: 0, total };
+        // Nothing is committed: a crash here repeats this look.
+        self.meta = Meta::new(self.meta.definition, stage);
+        Ok(Step::Progress)
+    }
+
+    fn backfill(&mut self, db: &Db, frontier: Option<Vec<u8>>) -> Result<Step, Failure> {
+        let snapshot = db.snapshot();
+        let at = snapshot.seq();
+        if let Some(frontier) = &frontier
+            && !self.catch_up(db, frontier, at)?
+        {
+            return Ok(Step::Progress);
+        }
+        self.read_chunk(db, frontier, &snapshot)?;
+        drop(snapshot);
+        let drained = self.fold.drain()?;
+        self.folded_last += drained.folded;
+        self.commit(db, at, drained)?;
+        Ok(Step::Progress)
+    }
+
+    /// Folds the changes up to `at` that are behind the frontier. Where there are more than one commit takes, commits
+    /// those and answers false.
+    fn catch_up(&mut self, db: &Db, frontier: &[u8], at: Seq) -> Result<bool, Failure> {
+        if self.position >= at {
+            return Ok(true);
+        }
+        let mut page = self.changes(db)?;
+        let newer = page.changes.partition_point(|change| change.seq <= at);
+        page.changes.truncate(newer);
+        let end = Seq(page.next.0 - 1).min(at);
+        let mut encoded = Vec::new();
+        let upto = self.fold_changes(db, &page.changes, end, |key| {
+            encoded.clear();
+            key.encode(&mut encoded);
+            encoded.as_slice() <= frontier
+        })?;
+        if upto >= at && !self.fold.is_full() {
+            return Ok(true);
+        }
+        let drained = self.fold.drain()?;
+        self.folded_last += drained.folded;
+        self.commit(db, upto, drained)?;
+        Ok(false)
+    }
+
+    /// Folds the next items behind the frontier and moves it.
+    fn read_chunk(&mut self, db: &Db, frontier: Option<Vec<u8>>, snapshot: &Snapshot) -> Result<(), Failure> {
+        let schema = &self.source.spec.key;
+        let unreadable = || Failure::Diverged("the frontier of the backfill cannot be read".to_string());
+        let mut start = frontier.map(|bytes| schema.decode(&bytes).ok_or_else(unreadable)).transpose()?;
+        let load = |key: &[u8]| db.follower_state(self.id, key);
+        let (mut items, mut bytes) = (0, 0);
+        loop {
+            let page = db.scan_at(&self.source, &scan(start, PAGE_ITEMS), snapshot)?;
+            for item in &page.items {
+                let key = || key_text(schema, &schema.key_of(item).expect("a stored item has its key"));
+                self.fold.change(Images { old: None, new: Some(item), seq: snapshot.seq() }, key, &load)?;
+            }
+            items += page.items.len();
+            bytes += page.bytes;
+            start = page.last;
+            if start.is_none() || items >= CHUNK_ITEMS_MAX || bytes >= BYTES_MAX || self.fold.is_full() {
+                break;
+            }
+        }
+        let Stage::Backfilling { done, total, .. } = self.meta.stage else {
+            unreachable!("only a backfill reads chunks");
+        };
+        self.meta.stage = match start {
+            None => Stage::Live,
+            Some(last) => {
+                let mut frontier = Vec::new();
+                last.encode(&mut frontier);
+                let done = done + items as u64;
+                Stage::Backfilling { frontier: Some(frontier), done, total: total.max(done) }
+            }
+        };
+        Ok(())
+    }
+
+    fn follow(&mut self, db: &Db, head: Seq) -> Result<Step, Failure> {
+        let page = self.changes(db)?;
+        let end = Seq(page.next.0 - 1);
+        let upto = self.fold_changes(db, &page.changes, end, |_| true)?;
+        if self.fold.is_clean() {
+            self.position = self.position.max(upto);
+            let behind = self.position.0 - self.cursor.unwrap_or_default().0;
+            if behind >= IDLE_POSITIONS_MAX || self.cursor.unwrap_or_default() < db.trimmed() {
+                self.flush(db)?;
+            }
+            // Whatever was read may not have been everything.
+            return Ok(if self.position >= head { Step::Idle { seen: self.position } } else { Step::Progress });
+        }
+        let drained = self.fold.drain()?;
+        self.folded_last = drained.folded;
+        self.commit(db, upto, drained)?;
+        Ok(Step::Progress)
+    }
+
+    fn changes(&self, db: &Db) -> Result<ChangePage, db::Error> {
+        db.changes(&StreamRead {
+            table: self.source.id,
+            shard: None,
+            from: self.position.next(),
+            records_max: CHANGES_MAX,
+            bytes_max: BYTES_MAX,
+        })
+    }
+
+    /// Folds the changes whose key is `wanted` until the commit is full; answers how far it came, `end` at most.
+    fn fold_changes(
+        &mut self,
+        db: &Db,
+        changes: &[Change],
+        end: Seq,
+        mut wanted: impl FnMut(&Key) -> bool,
+    ) -> Result<Seq, Failure> {
+        let schema = &self.source.spec.key;
+        let load = |key: &[u8]| db.follower_state(self.id, key);
+        let live = self.meta.stage == Stage::Live;
+        for change in changes {
+            if !live && !wanted(&change.key(schema)) {
+                continue;
+            }
+            let images = Images { old: change.old.as_ref(), new: change.new.as_ref(), seq: change.seq };
+            self.fold.change(images, || key_text(schema, &change.key(schema)), &load)?;
+            if self.fold.is_full() {
+                return Ok(change.seq);
+            }
+        }
+        Ok(end)
+    }
+
+    /// Commits the position alone, if the cursor is behind it.
+    pub fn flush(&mut self, db: &Db) -> Result<(), Failure> {
+        if self.meta.stage == Stage::Live && self.cursor.is_some_and(|cursor| cursor < self.position) {
+            let drained = self.fold.drain()?;
+            self.commit(db, self.position, drained)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, db: &Db, upto: Seq, drained: Drained) -> Result<(), Failure> {
+        let Drained { rows, mut state, groups_added, groups_removed, folded } = drained;
+        self.meta.upto = upto;
+        self.meta.groups = (self.meta.groups + groups_added).saturating_sub(groups_removed);
+        self.meta.folded += folded;
+        self.meta.commits += 1;
+        state.push((META.to_vec(), Some(self.meta.encode())));
+        let table = self.table.id;
+        let rows = rows.into_iter().map(|(key, new)| Row { table, key, new }).collect();
+        db.follower_commit(FollowerCommit { follower: self.id, expected: self.cursor, upto, rows, state }).wait()?;
+        self.cursor = Some(upto);
+        self.position = upto;
+        self.fold.committed();
+        Ok(())
+    }
+}
+
+pub(super) fn scan(start: Option<Key>, limit: usize) -> Scan {
+    Scan { segment: (0, 1), start, limit: Some(limit), filter: None }
+}
+
+pub(super) fn load_skips(db: &Db, id: FollowerId) -> Result<BTreeMap<Misfit, u64>, db::Error> {
+    let mut skips = BTreeMap::new();
+    let mut start = state::skips_start().to_vec();
+    loop {
+        let page = db.follower_states(id, &start, CLEAR_MAX)?;
+        let before = skips.len();
+        for (key, value) in &page {
+            if let Some((misfit, count)) = state::skip_of(key).zip(state::decode_count(value)) {
+                skips.insert(misfit, count);
+            }
+        }
+        match page.last() {
+            Some((last, _)) if skips.len() > before => start = [last, &[0][..]].concat(),
+            _ => return Ok(skips),
+        }
+    }
+}
+
+fn load_samples(db: &Db, id: FollowerId) -> Result<Vec<Sample>, db::Error> {
+    let stored = db.follower_state(id, state::SAMPLES)?;
+    // Samples are for reading only: unreadable ones are no reason to stop.
+    Ok(stored.and_then(|bytes| Sample::decode_all(&bytes)).unwrap_or_default())
+}
