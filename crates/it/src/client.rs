@@ -1,0 +1,208 @@
+//! A plain, blocking client of the DynamoDB API: one connection, no retries, no second thoughts.
+
+use serde_json::{Value, json};
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+pub enum Failed {
+    /// No answer: the request may or may not have been carried out.
+    Broken(io::Error),
+    /// The server said no.
+    Refused { status: u16, code: String, message: String },
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Broken(error) => write!(f, "no answer: {error}"),
+            Failed::Refused { status, code, message } => write!(f, "{status} {code}: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// A client.
+pub struct Client {
+    port: u16,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(port: u16) -> Client {
+        Client { port, connection: None }
+    }
+
+    /// An operation of DynamoDB.
+    pub fn call(&mut self, operation: &str, body: &Value) -> Result<Value, Failed> {
+        self.target(&format!("DynamoDB_20120810.{operation}"), body)
+    }
+
+    /// An operation of DynamoDB Streams.
+    pub fn stream_call(&mut self, operation: &str, body: &Value) -> Result<Value, Failed> {
+        self.target(&format!("DynamoDBStreams_20120810.{operation}"), body)
+    }
+
+    fn target(&mut self, target: &str, body: &Value) -> Result<Value, Failed> {
+        let head =
+            [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0"), ("authorization", SIGNED)];
+        let (status, answer) = self.request("POST", "/", &head, body.to_string().as_bytes()).map_err(Failed::Broken)?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(|error| Failed::Broken(io::Error::other(error)))?;
+        if status == 200 {
+            return Ok(answer);
+        }
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        Err(Failed::Refused {
+            status,
+            code: text("__type").unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned(),
+            message: text("message").or_else(|| text("Message")).unwrap_or_default(),
+        })
+    }
+
+    /// A page or anything else: its status and body.
+    pub fn get(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
+        self.request("GET", path, &[], b"")
+    }
+
+    /// Any request; the status and the body of the answer.
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        head: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let outcome = self.exchange(method, path, head, body);
+        if outcome.is_err() {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, head: &[(&str, &str)], body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                BufReader::new(stream)
+            }
+        };
+        let connection = self.connection.insert(connection);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", self.port);
+        for (name, value) in head {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("content-length: {}\r\n\r\n", body.len());
+        let request = [request.as_bytes(), body].concat();
+        connection.get_mut().write_all(&request)?;
+        let (status, length) = read_head(connection)?;
+        let mut answer = vec![0; length];
+        connection.read_exact(&mut answer)?;
+        Ok((status, answer))
+    }
+}
+
+/// A signature that is taken as given.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/dynamodb/aws4_request, \
+                      SignedHeaders=host, Signature=0";
+
+/// Status and length of the body.
+fn read_head(connection: &mut impl BufRead) -> io::Result<(u16, usize)> {
+    let mut status = None;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if connection.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.trim_end();
+        let Some(found) = status else {
+            let number = line.split(' ').nth(1).and_then(|number| number.parse().ok());
+            status = Some(number.ok_or_else(|| io::Error::other(format!("not HTTP: {line}")))?);
+            continue;
+        };
+        if line.is_empty() {
+            return Ok((found, length));
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+    }
+}
+
+impl Client {
+    /// All items of a table, page by page.
+    pub fn scan(&mut self, table: &str) -> Result<Vec<Value>, Failed> {
+        let mut items = Vec::new();
+        let mut request = json!({ "TableName": table, "ConsistentRead": true });
+        loop {
+            let mut page = self.call("Scan", &request)?;
+            if let Some(found) = page["Items"].as_array_mut() {
+                items.append(found);
+            }
+            match page["LastEvaluatedKey"].take() {
+                Value::Null => return Ok(items),
+                key => request["ExclusiveStartKey"] = key,
+            }
+        }
+    }
+
+    /// Records of a table's one open stream, all shards, after the positions in `after` (by shard); moves these on.
+    /// Records come in the order of their shard.
+    pub fn stream_records(&mut self, table: &str, after: &mut Vec<(String, String)>) -> Result<Vec<Value>, Failed> {
+        let described = self.call("DescribeTable", &json!({ "TableName": table }))?;
+        let arn = described["Table"]["LatestStreamArn"].clone();
+        let stream = self.stream_call("DescribeStream", &json!({ "StreamArn": arn }))?;
+        let mut records = Vec::new();
+        for shard in stream["StreamDescription"]["Shards"].as_array().into_iter().flatten() {
+            let id = shard["ShardId"].as_str().unwrap_or_default();
+            let place = match after.iter().position(|(shard, _)| shard == id) {
+                Some(place) => place,
+                None => {
+                    after.push((id.to_owned(), String::new()));
+                    after.len() - 1
+                }
+            };
+            let mut request = json!({ "StreamArn": arn, "ShardId": id, "ShardIteratorType": "TRIM_HORIZON" });
+            if !after[place].1.is_empty() {
+                request["ShardIteratorType"] = json!("AFTER_SEQUENCE_NUMBER");
+                request["SequenceNumber"] = json!(after[place].1);
+            }
+            let found = self.shard_records(&request)?;
+            if let Some(last) = found.last() {
+                after[place].1 = last["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+            }
+            records.extend(found);
+        }
+        Ok(records)
+    }
+
+    /// Records of one shard until a page is empty.
+    fn shard_records(&mut self, iterator: &Value) -> Result<Vec<Value>, Failed> {
+        let mut records = Vec::new();
+        let mut next = self.stream_call("GetShardIterator", iterator)?["ShardIterator"].take();
+        while !next.is_null() {
+            let mut page = self.stream_call("GetRecords", &json!({ "ShardIterator": next }))?;
+            match page["Records"].as_array_mut() {
+                Some(found) if !found.is_empty() => records.append(found),
+                _ => break,
+            }
+            next = page["NextShardIterator"].take();
+        }
+        Ok(records)
+    }
+}

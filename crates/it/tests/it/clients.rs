@@ -1,0 +1,70 @@
+//! Stock clients over the real program: boto3 and the `aws` command line.
+
+use it::{
+    program::{Program, Run},
+    tools,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The project that the Python tests run against: the example's tables, and some more.
+fn project() -> (TempDir, Program) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    tools::copy_folder(&tools::root().join("crates/it/python/project"), folder.path());
+    let program = Run::up(folder.path()).start();
+    (folder, program)
+}
+
+#[test]
+fn boto3_finds_what_it_expects() {
+    let (_folder, program) = project();
+    let mut pytest = tools::python("pytest");
+    pytest.args(["-q", "-p", "no:cacheprovider", "--maxfail=20"]).arg(tools::root().join("crates/it/python"));
+    pytest.env("STREAMFOLD_ENDPOINT", program.endpoint()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let said = tools::run(&mut pytest);
+    eprintln!("{said}");
+    assert!(program.stop().status.success());
+}
+
+#[test]
+fn the_aws_command_line_finds_what_it_expects() {
+    let (_folder, program) = project();
+    let aws = |arguments: &[&str]| -> Value {
+        let mut command = tools::python("aws");
+        command.args(arguments).args(["--output", "json"]).env("AWS_ENDPOINT_URL", program.endpoint());
+        let said = tools::run(&mut command);
+        if said.trim().is_empty() { Value::Null } else { serde_json::from_str(&said).expect("it prints JSON") }
+    };
+    let tables = aws(&["dynamodb", "list-tables"]);
+    assert!(tables["TableNames"].as_array().is_some_and(|names| names.iter().any(|name| name == "votes")), "{tables}");
+    let vote = r#"{"id":{"S":"234"},"improvement":{"S":"MORE_TREES"},"region":{"S":"SOUTH"}}"#;
+    aws(&["dynamodb", "put-item", "--table-name", "votes", "--item", vote]);
+    let got = aws(&["dynamodb", "get-item", "--table-name", "votes", "--key", r#"{"id":{"S":"234"}}"#]);
+    assert_eq!(got["Item"]["region"]["S"], "SOUTH");
+    let counted = aws(&["dynamodb", "scan", "--table-name", "votes", "--select", "COUNT"]);
+    assert_eq!(counted["Count"], 1);
+    let total = it::wait::until("the view to count the vote", std::time::Duration::from_secs(20), || {
+        let key = r#"{":r":{"S":"SOUTH"}}"#;
+        let query = ["dynamodb", "query", "--table-name", "total_votes", "--key-condition-expression", "#r = :r"];
+        let names = ["--expression-attribute-names", r##"{"#r":"region"}"##, "--expression-attribute-values", key];
+        let found = aws(&[&query[..], &names].concat());
+        found["Items"].as_array().and_then(|items| items.first()).map(|item| item["total_votes"]["N"].clone())
+    });
+    assert_eq!(total, "1");
+    let streams = aws(&["dynamodbstreams", "list-streams", "--table-name", "votes"]);
+    let arn = streams["Streams"][0]["StreamArn"].as_str().expect("the table has a stream").to_owned();
+    let stream = aws(&["dynamodbstreams", "describe-stream", "--stream-arn", &arn]);
+    assert_eq!(stream["StreamDescription"]["StreamStatus"], "ENABLED");
+    // The waiter polls DescribeTable by itself; deleting and creating are part of everybody's scripts.
+    let table = ["dynamodb", "create-table", "--table-name", "scratch", "--billing-mode", "PAY_PER_REQUEST"];
+    let key = [
+        "--attribute-definitions",
+        "AttributeName=id,AttributeType=S",
+        "--key-schema",
+        "AttributeName=id,KeyType=HASH",
+    ];
+    aws(&[&table[..], &key].concat());
+    aws(&["dynamodb", "wait", "table-exists", "--table-name", "scratch"]);
+    aws(&["dynamodb", "delete-table", "--table-name", "scratch"]);
+    aws(&["dynamodb", "wait", "table-not-exists", "--table-name", "scratch"]);
+}

@@ -1,0 +1,9 @@
+//! Everything that is tested from outside, against the real program. One binary, one module for each question.
+
+mod bad_input;
+mod clients;
+mod crash;
+mod example;
+mod power_loss;
+mod retries;
+mod tidy;

@@ -1,0 +1,204 @@
+//! What is agreed on and no compiler checks: comments that open files, rooms on the map, who may name what, how long a
+//! function may be, why each dependency is there.
+
+use it::tools;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// Longest function, in lines. There is no exception now; one that must be longer is listed in [`LONG_FUNCTIONS`].
+const FUNCTION_LINES_MAX: usize = 70;
+const LONG_FUNCTIONS: [&str; 0] = [];
+/// Longest file, in lines.
+const FILE_LINES_MAX: usize = 800;
+
+/// A file of the repository: its path from the root, and its text.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// Files with this ending, without what is built or fetched.
+fn files(ending: &str) -> Vec<File> {
+    let root = tools::root();
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder can be read").flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.') && name != "target" && name != "node_modules" {
+                    folders.push(path);
+                }
+            } else if name.ends_with(ending) {
+                found.push(read(&root, &path));
+            }
+        }
+    }
+    found.sort_by(|left, right| left.path.cmp(&right.path));
+    found
+}
+
+fn read(root: &Path, path: &Path) -> File {
+    let text = std::fs::read_to_string(path).expect("a source file is text");
+    File { path: path.strip_prefix(root).expect("it lies below the root").display().to_string(), text }
+}
+
+/// Fails with all findings at once.
+fn none(findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+/// Lines with their numbers, where `matches` says so.
+fn lines<'f>(files: &'f [File], matches: impl Fn(&str, &str) -> bool + 'f) -> Vec<String> {
+    let in_file = |file: &'f File| {
+        let found = file.text.lines().enumerate().filter(|(_, line)| matches(&file.path, line));
+        found.map(|(at, line)| format!("{}:{}: {}", file.path, at + 1, line.trim())).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(in_file).collect()
+}
+
+#[test]
+fn every_source_file_opens_with_what_lives_there() {
+    let without = files(".rs").into_iter().filter(|file| !file.text.starts_with("//! "));
+    none(&without.map(|file| format!("{}: does not open with `//! `", file.path)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_map_names_the_rooms_that_exist() {
+    let map = std::fs::read_to_string(tools::root().join("ARCHITECTURE.md")).expect("there is a map");
+    let word = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+    let named: BTreeSet<String> =
+        map.split("crates/").skip(1).map(word).filter(|name: &String| !name.is_empty()).collect();
+    let rooms = std::fs::read_dir(tools::root().join("crates")).expect("there are rooms").flatten();
+    let rooms = rooms.filter(|entry| entry.path().join("Cargo.toml").is_file());
+    let rooms: BTreeSet<String> = rooms.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(named, rooms, "left: named in ARCHITECTURE.md as crates/NAME; right: the tree");
+}
+
+#[test]
+fn only_the_store_names_the_storage_engine() {
+    let mut findings = lines(&files(".rs"), |path, line| {
+        let engine = ["lsm_", "tree"].concat();
+        line.contains(&engine) && !path.starts_with("crates/db/src/store/")
+    });
+    findings.extend(lines(&files("Cargo.toml"), |path, line| {
+        line.starts_with("lsm-tree") && path != "crates/db/Cargo.toml"
+    }));
+    none(&findings);
+}
+
+#[test]
+fn the_core_knows_neither_async_runtimes_nor_json() {
+    let core = |path: &str| path.starts_with("crates/item/") || path.starts_with("crates/db/");
+    let names = ["tokio", "serde_json"];
+    let mut findings = lines(&files(".rs"), |path, line| {
+        core(path)
+            && names.iter().any(|name| line.contains(&format!("{name}::")) || line.contains(&format!("use {name}")))
+    });
+    findings.extend(lines(&files("Cargo.toml"), |path, line| {
+        core(path) && names.iter().any(|name| line.starts_with(name))
+    }));
+    none(&findings);
+}
+
+#[test]
+fn no_test_is_ignored_and_none_sleeps() {
+    let (ignored, sleep) = (["#[ig", "nore"].concat(), ["thread::", "sleep"].concat());
+    let findings = lines(&files(".rs"), |path, line| {
+        let sleeps = line.contains(&sleep) && !path.starts_with("crates/db/src/env");
+        line.trim_start().starts_with(&ignored) || sleeps && !line.trim_start().starts_with("//")
+    });
+    none(&findings);
+    let naps = ["time.", "sleep("].concat();
+    none(&lines(&files(".py"), |path, line| line.contains(&naps) && path != "crates/it/python/waiting.py"));
+}
+
+#[test]
+fn functions_fit_a_screen_and_files_a_sitting() {
+    let files = files(".rs");
+    let mut findings: Vec<String> = files.iter().flat_map(long_functions).collect();
+    let long = files.iter().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > FILE_LINES_MAX);
+    findings.extend(long.map(|(file, lines)| format!("{}: {lines} lines, {FILE_LINES_MAX} at most", file.path)));
+    none(&findings);
+}
+
+/// Functions that are too long. Formatted source ends a function with a brace as deep as its `fn`.
+fn long_functions(file: &File) -> Vec<String> {
+    let lines: Vec<&str> = file.text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let starts = lines.iter().enumerate().filter(|(_, line)| is_function(line.trim_start()));
+    starts
+        .filter_map(|(start, line)| {
+            let name = line.split("fn ").nth(1)?.split(['(', '<']).next()?;
+            let end = lines[start..].iter().position(|end| end.trim() == "}" && indent(end) == indent(line))?;
+            let declared = lines[start..].iter().position(|line| line.ends_with(';') || line.contains('{'))?;
+            let body = lines[start + declared].contains('{') && !lines[start + declared].trim_end().ends_with('}');
+            let path = format!("{}: {name}", file.path);
+            let long = body && end + 1 > FUNCTION_LINES_MAX && !LONG_FUNCTIONS.contains(&path.as_str());
+            long.then(|| format!("{path} has {} lines, {FUNCTION_LINES_MAX} at most", end + 1))
+        })
+        .collect()
+}
+
+fn is_function(line: &str) -> bool {
+    let words = ["pub", "pub(crate)", "pub(super)", "const", "async", "unsafe", "extern"];
+    let mut rest = line.split(' ').skip_while(|word| words.contains(word));
+    rest.next() == Some("fn")
+}
+
+#[test]
+fn each_dependency_says_why_it_is_there() {
+    let manifests = files("Cargo.toml");
+    none(&manifests.iter().flat_map(|file| unexplained(&file.path, &file.text)).collect::<Vec<_>>());
+}
+
+/// Dependencies without a comment on their line or above it. Rooms of the workspace need none, and a comment holds for
+/// the lines right below it.
+fn unexplained(path: &str, manifest: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let (mut inside, mut explained) = (false, false);
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.contains("dependencies");
+            explained = false;
+        } else if line.trim().is_empty() {
+            explained = false;
+        } else if line.starts_with('#') {
+            explained = true;
+        } else if inside && line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            let room = line.contains(".workspace") || line.contains("path =");
+            if !room && !explained && !line.contains('#') {
+                findings.push(format!("{path}: {line}"));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn nothing_is_committed_that_names_this_machine() {
+    let mut findings = Vec::new();
+    for ending in [".rs", ".md", ".toml", ".py", ".js", ".mjs", ".yaml"] {
+        let places = [["/ho", "me/"].concat(), ["/ro", "ot/"].concat(), ["/wo", "rk/"].concat()];
+        findings.extend(lines(&files(ending), move |_, line| places.iter().any(|place| line.contains(place))));
+    }
+    none(&findings);
+}
+
+#[test]
+fn the_tests_of_this_crate_lie_where_main_names_them() {
+    let folder = tools::root().join("crates/it/tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).expect("there is a main.rs");
+    let modules: BTreeSet<PathBuf> = main
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';').map(|name| PathBuf::from(format!("{name}.rs"))))
+        .chain([PathBuf::from("main.rs")])
+        .collect();
+    let there = std::fs::read_dir(&folder).expect("there are tests").flatten();
+    let there: BTreeSet<PathBuf> =
+        there.map(|entry| PathBuf::from(entry.file_name())).filter(|path| path.extension().is_some()).collect();
+    assert_eq!(modules, there, "left: named in main.rs; right: in the folder");
+}

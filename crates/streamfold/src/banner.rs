@@ -1,0 +1,148 @@
+//! What `up` and `serve` say once they run: where everything is, and what to type next.
+
+use crate::{cli::Durability, plan::Plan};
+use project::Project;
+use std::{fmt::Write, net::SocketAddr, path::Path};
+
+/// What the banner tells.
+pub struct Banner<'a> {
+    pub address: SocketAddr,
+    pub region: &'a str,
+    pub data: &'a Path,
+    pub durability: Durability,
+    pub memory: usize,
+    /// Access key ids that requests must be signed with.
+    pub keys: Vec<&'a str>,
+    /// The project, and what was done about it.
+    pub project: Option<(&'a Project, &'a Plan)>,
+    /// The template's outputs, filled in.
+    pub outputs: Vec<(String, String)>,
+}
+
+impl Banner<'_> {
+    pub fn render(&self) -> String {
+        let mut out = format!("Streamfold {}\n\n", env!("CARGO_PKG_VERSION"));
+        let url = url(self.address);
+        line(&mut out, "API", &format!("{url}  (DynamoDB, DynamoDB Streams)"));
+        line(&mut out, "Console", &format!("{url}/"));
+        if let Some((project, _)) = self.project {
+            for dashboard in &project.dashboards {
+                line(&mut out, "Dashboard", &format!("{url}/dashboards/{}", dashboard.name));
+            }
+        }
+        let durability = match self.durability {
+            Durability::Durable => "every write on disk before it is answered",
+            Durability::Relaxed => "relaxed: a power loss may take the last 50 ms",
+        };
+        let data = self.data.display();
+        line(&mut out, "Data", &format!("{data}  ({durability}; {} of memory)", size(self.memory)));
+        if let Some((project, plan)) = self.project {
+            line(&mut out, "Project", &format!("{}: {}", project.path.display(), summary(plan)));
+            for done in steps(plan) {
+                line(&mut out, "", &done);
+            }
+        }
+        for (index, (name, value)) in self.outputs.iter().enumerate() {
+            line(&mut out, if index == 0 { "Outputs" } else { "" }, &format!("{name} = {value}"));
+        }
+        out.push('\n');
+        self.keys_and_recipe(&mut out, &url);
+        out
+    }
+
+    fn keys_and_recipe(&self, out: &mut String, url: &str) {
+        let (id, secret) = match self.keys.first() {
+            Some(id) => (*id, "..."),
+            None => ("local", "local"),
+        };
+        let signatures = match self.keys.is_empty() {
+            true => "No --key given: signatures are taken as given; loopback only.".to_owned(),
+            false => format!("Requests must be signed with {}.", self.keys.join(" or ")),
+        };
+        writeln!(out, "{signatures} Point aws and boto3 here with\n").expect("a String takes any text");
+        writeln!(
+            out,
+            "  export AWS_ENDPOINT_URL={url} AWS_REGION={} AWS_DEFAULT_REGION={} \\\n         \
+             AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n",
+            self.region, self.region
+        )
+        .expect("a String takes any text");
+        out.push_str("Ctrl-C stops it.\n");
+    }
+}
+
+/// How a client on this machine reaches the server.
+fn url(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+        _ => format!("http://{address}"),
+    }
+}
+
+fn line(out: &mut String, name: &str, value: &str) {
+    writeln!(out, "  {name:<10} {value}").expect("a String takes any text");
+}
+
+/// `2 created, 0 updated, 3 unchanged`.
+fn summary(plan: &Plan) -> String {
+    format!("{} created, {} updated, {} unchanged", plan.create.len(), plan.update.len(), plan.unchanged.len())
+}
+
+fn steps(plan: &Plan) -> Vec<String> {
+    let created = plan.create.iter().map(|spec| match &spec.view {
+        Some(_) => format!("view {} created", spec.name),
+        None => format!("table {} created", spec.name),
+    });
+    let updated = plan.update.iter().map(|update| format!("{}: {}", update.table, update.changes.join(", ")));
+    created.chain(updated).collect()
+}
+
+/// `1 table`, `2 tables`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `1 GiB`, `256 MiB`.
+fn size(bytes: usize) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    let (number, unit) = if mib >= 1024.0 { (mib / 1024.0, "GiB") } else { (mib, "MiB") };
+    let text = format!("{number:.1}");
+    format!("{} {unit}", text.trim_end_matches(".0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn the_banner_says_where_everything_is() {
+        let banner = Banner {
+            address: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            region: "us-east-1",
+            data: Path::new("votes/.streamfold"),
+            durability: Durability::Durable,
+            memory: 1 << 30,
+            keys: Vec::new(),
+            project: None,
+            outputs: vec![("Stream".into(), "arn".into())],
+        };
+        expect![[r#"
+            Streamfold 0.1.0
+
+              API        http://127.0.0.1:8000  (DynamoDB, DynamoDB Streams)
+              Console    http://127.0.0.1:8000/
+              Data       votes/.streamfold  (every write on disk before it is answered; 1 GiB of memory)
+              Outputs    Stream = arn
+
+            No --key given: signatures are taken as given; loopback only. Point aws and boto3 here with
+
+              export AWS_ENDPOINT_URL=http://127.0.0.1:8000 AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \
+                     AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+
+            Ctrl-C stops it.
+        "#]]
+        .assert_eq(&banner.render());
+    }
+}

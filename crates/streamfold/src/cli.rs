@@ -1,0 +1,151 @@
+//! The command line and its environment variables, parsed into values that cannot be wrong.
+
+use crate::units;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A DynamoDB-compatible database whose tables stream their changes into views and dashboards.
+#[derive(Debug, Parser)]
+#[command(name = "streamfold", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create what a template names, and run it
+    Up(Up),
+    /// Run a data directory as it is, without a template
+    Serve(Serve),
+    /// Say what is wrong with a template, and nothing more
+    Check(Template),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub template: Template,
+    /// Where the data lives [default: .streamfold beside the template]
+    #[arg(long, env = "STREAMFOLD_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where the data lives
+    #[arg(long, env = "STREAMFOLD_DATA", value_name = "DIR")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Template {
+    /// A SAM/CloudFormation template, or the folder that holds one
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// A parameter of the template, as in --parameter Stage=prod (or STREAMFOLD_PARAMETER_Stage=prod)
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = units::parameter)]
+    pub parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where AWS would be.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Region, as in ARNs and `AWS::Region`
+    #[arg(long, env = "STREAMFOLD_REGION", default_value = "us-east-1", value_parser = units::region)]
+    pub region: String,
+    /// Account, as in ARNs and `AWS::AccountId`
+    #[arg(long, env = "STREAMFOLD_ACCOUNT", default_value = "000000000000", value_parser = units::account)]
+    pub account: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, env = "STREAMFOLD_PORT", default_value_t = 8000)]
+    pub port: u16,
+    /// Address to listen on; beyond loopback, a --key is required
+    #[arg(long, env = "STREAMFOLD_HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Bytes for write buffers and caches together
+    #[arg(long, env = "STREAMFOLD_MEMORY", default_value = "1G", value_parser = units::memory, value_name = "SIZE")]
+    pub memory: usize,
+    /// Size of a log segment; tests make it small
+    #[arg(long, env = "STREAMFOLD_SEGMENT_BYTES", default_value = "64M", value_parser = units::bytes, hide = true)]
+    pub segment_bytes: usize,
+    /// When a write is answered
+    #[arg(long, env = "STREAMFOLD_DURABILITY", default_value = "durable")]
+    pub durability: Durability,
+    /// How long changes can be read from a stream: 24h, 7d, forever
+    #[arg(long, env = "STREAMFOLD_RETENTION", default_value = "24h", value_parser = units::period_ms)]
+    pub retention: u64,
+    /// An access key that requests must be signed with; may be given several times
+    #[arg(
+        long = "key",
+        env = "STREAMFOLD_KEY",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = units::key,
+        value_name = "ID:SECRET"
+    )]
+    pub keys: Vec<(String, String)>,
+    /// A name under which browsers may open the pages, beside loopback and --host; `*` allows any
+    #[arg(long = "page-host", env = "STREAMFOLD_PAGE_HOST", value_delimiter = ',', value_name = "NAME")]
+    pub page_hosts: Vec<String>,
+    /// Threads that serve HTTP
+    #[arg(long, env = "STREAMFOLD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// After it is on disk
+    Durable,
+    /// At once; a power loss may take the last 50 ms
+    Relaxed,
+}
+
+impl Template {
+    /// Parameters from the environment (`STREAMFOLD_PARAMETER_Stage`), then those of the command line, which win.
+    pub fn all_parameters(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = std::env::vars()
+            .filter_map(|(name, value)| Some((name.strip_prefix("STREAMFOLD_PARAMETER_")?.to_owned(), value)))
+            .filter(|(name, _)| !self.parameters.iter().any(|(given, _)| given == name))
+            .collect();
+        all.extend(self.parameters.iter().cloned());
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_of_the_server_has_an_environment_variable() {
+        let up = Cli::command();
+        let up = up.find_subcommand("up").expect("there is `up`");
+        let without: Vec<&str> = up
+            .get_arguments()
+            .filter(|argument| argument.get_long().is_some() && argument.get_env().is_none())
+            .map(|argument| argument.get_id().as_str())
+            .collect();
+        assert_eq!(without, ["parameters"], "parameters have a variable each");
+    }
+}

@@ -1,0 +1,241 @@
+//! What `up` would do: a template's tables against those that exist. Decides everything before anything is done;
+//! knows the database by what it is told of its tables, and writes nothing.
+
+use db::{Billing, StreamViewType, TableSpec, TableUpdate, ViewSpec};
+use item::{KeyAttribute, KeyKind, KeySchema};
+use project::{AttrType, BillingMode, Diagnostic, KeyType, Location, Project, Severity, Table};
+use std::collections::BTreeMap;
+
+/// What is to be done, in this order.
+#[derive(Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Tables that are missing; views after the tables they read.
+    pub create: Vec<TableSpec>,
+    /// Tables whose settings the template changes.
+    pub update: Vec<Update>,
+    /// Names of tables that are as the template wants them.
+    pub unchanged: Vec<String>,
+    /// What the template no longer asks for and stays nevertheless.
+    pub notes: Vec<Diagnostic>,
+}
+
+/// A change to one table's settings.
+#[derive(Debug, PartialEq)]
+pub struct Update {
+    pub table: String,
+    pub update: TableUpdate,
+    /// What changes, for people: "stream on".
+    pub changes: Vec<&'static str>,
+}
+
+/// Compares a project with the tables that exist, by name.
+///
+/// # Errors
+/// Everything in the template that contradicts what exists.
+pub fn plan(project: &Project, existing: &BTreeMap<String, TableSpec>) -> Result<Plan, Vec<Diagnostic>> {
+    let mut plan = Plan::default();
+    let mut errors = Vec::new();
+    for table in &project.tables {
+        let wanted = spec(table);
+        match existing.get(&wanted.name) {
+            None => plan.create.push(wanted),
+            Some(found) => {
+                errors.extend(contradictions(table, &wanted, found));
+                plan.notes.extend(left_alone(table, &wanted, found));
+                let update = update(table, &wanted, found);
+                if update.changes.is_empty() { plan.unchanged.push(wanted.name) } else { plan.update.push(update) }
+            }
+        }
+    }
+    sort_views_last(&mut plan.create);
+    if errors.is_empty() { Ok(plan) } else { Err(errors) }
+}
+
+/// The table as the database wants it.
+pub fn spec(table: &Table) -> TableSpec {
+    let mut spec = TableSpec::new(table.name.clone(), key_schema(table));
+    spec.stream = table.stream.map(stream);
+    spec.shards = table.shards;
+    spec.view = table.view.as_ref().map(|view| ViewSpec { sql: view.sql.clone(), sources: view.sources.clone() });
+    spec.deletion_protection = table.deletion_protection;
+    spec.billing = match (table.billing, table.provisioned) {
+        (BillingMode::Provisioned, Some((read, write))) => Billing::Provisioned { read, write },
+        _ => Billing::OnDemand,
+    };
+    spec.ttl = table.ttl.clone();
+    spec.tags = table.tags.clone();
+    spec
+}
+
+fn key_schema(table: &Table) -> KeySchema {
+    let attribute = |wanted: KeyType| {
+        table.key.iter().find(|element| element.key_type == wanted).map(|element| KeyAttribute {
+            name: element.name.clone(),
+            kind: match element.attr_type {
+                AttrType::S => KeyKind::S,
+                AttrType::N => KeyKind::N,
+                AttrType::B => KeyKind::B,
+            },
+        })
+    };
+    let partition = attribute(KeyType::Hash).expect("a project's tables have a partition key");
+    KeySchema { partition, sort: attribute(KeyType::Range) }
+}
+
+fn stream(view_type: project::StreamViewType) -> StreamViewType {
+    match view_type {
+        project::StreamViewType::KeysOnly => StreamViewType::KeysOnly,
+        project::StreamViewType::NewImage => StreamViewType::NewImage,
+        project::StreamViewType::OldImage => StreamViewType::OldImage,
+        project::StreamViewType::NewAndOldImages => StreamViewType::NewAndOldImages,
+    }
+}
+
+/// What cannot be changed without losing something, and differs.
+fn contradictions(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    let another = "give the table another name, or delete it and run `up` again";
+    if wanted.key != found.key {
+        let message = format!(
+            "table `{}` exists with another key: {}, not {}",
+            wanted.name,
+            describe(&found.key),
+            describe(&wanted.key)
+        );
+        errors.push(table.error("KeySchema", message).with_help(another));
+    }
+    if let (Some(wanted_type), Some(found_type)) = (wanted.stream, found.stream)
+        && wanted_type != found_type
+    {
+        let message = format!(
+            "the stream of table `{}` shows {}, not {}",
+            wanted.name,
+            view_type_name(found_type),
+            view_type_name(wanted_type)
+        );
+        let help = "as on AWS, a stream keeps its type: turn it off with UpdateTable, which closes it, then run `up`";
+        errors.push(table.error("StreamSpecification", message).with_help(help));
+    }
+    if wanted.shards != found.shards {
+        let message =
+            format!("table `{}` exists with {} stream shards, not {}", wanted.name, found.shards, wanted.shards);
+        errors.push(marked(table, message).with_help(another));
+    }
+    match (&wanted.view, &found.view) {
+        (Some(_), None) => {
+            let message = format!("table `{}` exists as an ordinary table and cannot become a view", wanted.name);
+            errors.push(marked(table, message).with_help(another));
+        }
+        (None, Some(_)) => {
+            let message = format!("table `{}` exists as a view and cannot become an ordinary table", wanted.name);
+            errors.push(marked(table, message).with_help(another));
+        }
+        _ => {}
+    }
+    errors
+}
+
+/// An error about the table's `Metadata: Streamfold:`.
+fn marked(table: &Table, message: String) -> Diagnostic {
+    let location: Location = table.view.as_ref().map_or(&table.location, |view| &view.location).clone();
+    Diagnostic::error(message)
+        .with_location(location)
+        .with_logical_id(&table.logical_id)
+        .with_property("Metadata.Streamfold")
+}
+
+/// What the template does not ask for but the table has: it stays, and is mentioned.
+fn left_alone(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Option<Diagnostic> {
+    if wanted.stream.is_some() || found.stream.is_none() {
+        return None;
+    }
+    let message = format!("table `{}` has a stream that the template does not ask for; it stays on", wanted.name);
+    let note = Diagnostic::new(Severity::Note, message)
+        .with_location(table.location.clone())
+        .with_logical_id(&table.logical_id)
+        .with_property("Properties.StreamSpecification")
+        .with_help("turn it off with UpdateTable");
+    Some(note)
+}
+
+/// Settings that follow the template. Those it leaves open stay as they are.
+fn update(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Update {
+    let given = |property: &str| table.properties.contains_key(property);
+    let mut update = TableUpdate::default();
+    let mut changes = Vec::new();
+    if wanted.stream.is_some() && found.stream.is_none() {
+        update.stream = Some(wanted.stream);
+        changes.push("stream on");
+    }
+    if wanted.view != found.view {
+        update.view = wanted.view.clone();
+        changes.push("view rebuilt by its new query");
+    }
+    if wanted.ttl.is_some() && wanted.ttl != found.ttl {
+        update.ttl = Some(wanted.ttl.clone());
+        changes.push("time to live");
+    }
+    if given("DeletionProtectionEnabled") && wanted.deletion_protection != found.deletion_protection {
+        update.deletion_protection = Some(wanted.deletion_protection);
+        changes.push("deletion protection");
+    }
+    if (given("BillingMode") || given("ProvisionedThroughput")) && wanted.billing != found.billing {
+        update.billing = Some(wanted.billing);
+        changes.push("billing");
+    }
+    let tags = merge(&found.tags, &wanted.tags);
+    if tags != found.tags {
+        update.tags = Some(tags);
+        changes.push("tags");
+    }
+    Update { table: wanted.name.clone(), update, changes }
+}
+
+/// The tags that exist, with the template's laid over them.
+fn merge(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<(String, String)> {
+    let mut tags = found.to_vec();
+    for (name, value) in wanted {
+        match tags.iter_mut().find(|(other, _)| other == name) {
+            Some((_, found)) => found.clone_from(value),
+            None => tags.push((name.clone(), value.clone())),
+        }
+    }
+    tags
+}
+
+/// Tables first, then views, each after the views that it reads; the template's order otherwise. Views that read each
+/// other in a ring have been refused by then; should they come here, they keep their order.
+fn sort_views_last(create: &mut Vec<TableSpec>) {
+    let mut left = std::mem::take(create);
+    while !left.is_empty() {
+        let waiting: Vec<String> = left.iter().map(|spec| spec.name.clone()).collect();
+        let reads_none = |spec: &TableSpec| {
+            let sources = spec.view.iter().flat_map(|view| &view.sources);
+            sources.map(|(_, table)| table).all(|table| !waiting.contains(table) || *table == spec.name)
+        };
+        let (ready, later): (Vec<_>, Vec<_>) = left.into_iter().partition(reads_none);
+        if ready.is_empty() {
+            create.extend(later);
+            return;
+        }
+        create.extend(ready);
+        left = later;
+    }
+}
+
+fn describe(key: &KeySchema) -> String {
+    let attribute = |attribute: &KeyAttribute| format!("{} ({:?})", attribute.name, attribute.kind);
+    match &key.sort {
+        Some(sort) => format!("{}, {}", attribute(&key.partition), attribute(sort)),
+        None => attribute(&key.partition),
+    }
+}
+
+fn view_type_name(view_type: StreamViewType) -> &'static str {
+    match view_type {
+        StreamViewType::KeysOnly => "KEYS_ONLY",
+        StreamViewType::NewImage => "NEW_IMAGE",
+        StreamViewType::OldImage => "OLD_IMAGE",
+        StreamViewType::NewAndOldImages => "NEW_AND_OLD_IMAGES",
+    }
+}

@@ -1,0 +1,162 @@
+//! From a data directory and perhaps a project to a running server, and back down. The order is the point: nothing is
+//! created before everything is checked, nobody can connect before everything is there.
+
+use crate::{
+    banner::Banner,
+    cli::{Durability, Place, Server},
+    failure::Failure,
+    plan::{self, Plan},
+    refused, say, server, show, wiring,
+};
+use db::Db;
+use pipeline::Views;
+use project::Project;
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads that serve HTTP, unless told otherwise.
+const THREADS: u16 = 2;
+/// How often it is looked at whether the database still takes writes.
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
+
+/// Runs until SIGINT or SIGTERM.
+pub fn serve(server: &Server, place: &Place, data: &Path, project: Option<&Project>) -> Result<(), Failure> {
+    let address = address(server)?;
+    let claim = server::Claim::new(address).map_err(|error| Failure::listen(address, &error))?;
+    let address = claim.address().map_err(|error| Failure::listen(address, &error))?;
+    let db = Db::open(options(server, data), db::Env::real()).map_err(|error| Failure::open(data, &error))?;
+    let outcome = run(server, place, data, project, &db, (claim, address));
+    let closed = db.close().map_err(|error| Failure::database("closing the database", &error));
+    outcome.and(closed)
+}
+
+/// Everything between opening the database and closing it.
+fn run(
+    server: &Server,
+    place: &Place,
+    data: &Path,
+    project: Option<&Project>,
+    db: &Db,
+    (claim, address): (server::Claim, SocketAddr),
+) -> Result<(), Failure> {
+    let plan = project.map(|project| prepare(project, db)).transpose()?;
+    let views = Arc::new(Views::start(db.clone()));
+    let dashboards = project.map_or(&[][..], |project| &project.dashboards);
+    let aws = wiring::aws(db, server, place);
+    let threads = server.threads.unwrap_or(THREADS);
+    let runtime = server::runtime(threads).map_err(|error| Failure::new(format!("no threads: {error}")))?;
+    let banner = Banner {
+        address,
+        region: &place.region,
+        data,
+        durability: server.durability,
+        memory: server.memory,
+        keys: server.keys.iter().map(|(id, _)| id.as_str()).collect(),
+        project: project.zip(plan.as_ref()),
+        outputs: project
+            .map(|project| project.outputs_with(|table| wiring::open_stream_arn(db, &aws, table)))
+            .unwrap_or_default(),
+    };
+    let outcome = runtime.block_on(async {
+        let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
+        say(&banner.render());
+        tokio::spawn(watch_health(db.clone()));
+        let doors = wiring::doors(db, aws, server, dashboards, &views);
+        server::serve(listener, doors, stop_signal()).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    views.stop();
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Checks the whole project against the database, then creates what is missing.
+fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
+    let existing = db.tables().iter().map(|table| (table.spec.name.clone(), table.spec.clone())).collect();
+    let plan = plan::plan(project, &existing).map_err(|found| refused(&found))?;
+    show(&project.notes);
+    show(&plan.notes);
+    for spec in &plan.create {
+        let doing = format!("creating table {}", spec.name);
+        db.create_table(spec.clone()).wait().map_err(|error| Failure::database(&doing, &error))?;
+    }
+    for update in &plan.update {
+        let doing = format!("changing table {}", update.table);
+        let done = db.update_table(&update.table, update.update.clone()).wait();
+        done.map_err(|error| Failure::database(&doing, &error))?;
+    }
+    Ok(plan)
+}
+
+/// Where to listen. Beyond loopback there must be a key: whoever reaches the port could write otherwise.
+fn address(server: &Server) -> Result<SocketAddr, Failure> {
+    let host = server.host.trim_start_matches('[').trim_end_matches(']');
+    let mut found = (host, server.port)
+        .to_socket_addrs()
+        .map_err(|error| Failure::new(format!("--host {}: {error}", server.host)))?;
+    let address = found.next().ok_or_else(|| Failure::new(format!("--host {} is no address", server.host)))?;
+    if !address.ip().is_loopback() && server.keys.is_empty() {
+        return Err(Failure::new(format!("--host {} can be reached by others, so a key is required", server.host))
+            .with_help(format!(
+                "--host {} --key ID:SECRET, and clients sign with it; dummy:dummy will do",
+                server.host
+            )));
+    }
+    Ok(address)
+}
+
+fn options(server: &Server, data: &Path) -> db::Options {
+    db::Options {
+        memory: server.memory,
+        durability: match server.durability {
+            Durability::Durable => db::Durability::Durable,
+            Durability::Relaxed => db::Durability::Relaxed,
+        },
+        retention_ms: server.retention,
+        segment_bytes: server.segment_bytes as u64,
+        ..db::Options::new(data)
+    }
+}
+
+/// Ready when the process is asked to stop. Asked again while it finishes, it goes at once, as after a power loss.
+async fn stop_signal() {
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!("a signal cannot be waited for: {error}");
+            std::future::pending::<()>().await;
+        }
+    };
+    let either = async move || {
+        tokio::select! {
+            () = wait(SignalKind::interrupt()) => {}
+            () = wait(SignalKind::terminate()) => {}
+        }
+    };
+    either().await;
+    tracing::info!("stopping");
+    tokio::spawn(async move {
+        either().await;
+        std::process::exit(130);
+    });
+}
+
+/// Says once that the database takes no more writes, which clients see as errors.
+async fn watch_health(db: Db) {
+    let mut ticks = tokio::time::interval(HEALTH_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Some(reason) = db.status().poisoned {
+            tracing::error!("no more writes are taken until a restart: {reason}");
+            return;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Puts the rooms together: what one shows of another passes through here, so that they need not know each other.
+
+use crate::{
+    cli::{Place, Server},
+    server::Doors,
+};
+use console::{Config, Console};
+use db::Db;
+use pipeline::Views;
+use std::sync::Arc;
+
+/// The door of AWS's protocols.
+pub fn aws(db: &Db, server: &Server, place: &Place) -> aws::Door {
+    let keys = server.keys.iter().map(|(id, secret)| aws::AccessKey { id: id.clone(), secret: secret.clone() });
+    let config = aws::Config {
+        region: place.region.clone(),
+        account: place.account.clone(),
+        keys: keys.collect(),
+        stream_retention_ms: server.retention,
+    };
+    aws::Door::new(db.clone(), config)
+}
+
+/// Both doors. Call it inside the runtime.
+pub fn doors(db: &Db, aws: aws::Door, server: &Server, dashboards: &[project::Dashboard], views: &Arc<Views>) -> Doors {
+    let config = Config {
+        dashboards: dashboards.iter().map(dashboard).collect(),
+        allowed_hosts: page_hosts(server),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        views: Box::new({
+            let views = Arc::clone(views);
+            move || views.status().iter().map(view_row).collect()
+        }),
+        requests: Box::new({
+            let aws = aws.clone();
+            move || aws.metrics().iter().map(request_row).collect()
+        }),
+        stream_arn: Box::new({
+            let aws = aws.clone();
+            move |stream| aws.stream_arn(stream)
+        }),
+    };
+    Doors { aws, console: Console::new(db.clone(), config) }
+}
+
+/// Names under which browsers may open the pages.
+fn page_hosts(server: &Server) -> Vec<String> {
+    let mut hosts = Config::default().allowed_hosts;
+    hosts.push(server.host.clone());
+    hosts.extend(server.page_hosts.iter().cloned());
+    hosts
+}
+
+fn dashboard(dashboard: &project::Dashboard) -> console::Dashboard {
+    console::Dashboard {
+        name: dashboard.name.clone(),
+        title: dashboard.title.clone(),
+        recent: dashboard.recent.as_ref().map(|recent| console::Recent {
+            table: recent.table.clone(),
+            columns: recent.columns.clone(),
+            limit: recent.limit,
+        }),
+        charts: dashboard
+            .charts
+            .iter()
+            .map(|chart| console::Chart {
+                title: chart.title.clone(),
+                table: chart.table.clone(),
+                group: chart.group.clone(),
+                value: chart.value.clone(),
+            })
+            .collect(),
+        rate: dashboard.rate.as_ref().map(|rate| console::Rate { table: rate.table.clone() }),
+    }
+}
+
+fn request_row(row: &aws::OperationMetrics) -> console::RequestRow {
+    console::RequestRow { operation: row.operation.to_owned(), count: row.count, errors: row.errors }
+}
+
+fn view_row(status: &pipeline::ViewStatus) -> console::ViewRow {
+    let skipped = |(reason, count): &(String, u64)| console::Skipped { reason: reason.clone(), count: *count };
+    let sample = |skip: &pipeline::Skip| console::SkipSample {
+        key: skip.key.clone(),
+        reason: skip.reason.clone(),
+        seq: Some(skip.seq),
+    };
+    console::ViewRow {
+        table: status.table.clone(),
+        source: status.source.clone(),
+        sql: status.sql.clone(),
+        phase: match &status.phase {
+            pipeline::Phase::Clearing => console::Phase::Backfill { done: 0, total: 0 },
+            pipeline::Phase::Backfilling { done, total } => console::Phase::Backfill { done: *done, total: *total },
+            pipeline::Phase::Live => console::Phase::Live,
+            pipeline::Phase::Stopped { reason } => console::Phase::Stopped(reason.clone()),
+        },
+        cursor: Some(status.cursor),
+        lag: status.lag_changes,
+        groups: status.groups,
+        skipped: status.skipped.iter().map(skipped).collect(),
+        samples: status.samples.iter().map(sample).collect(),
+        folded: status.folded_total,
+    }
+}
+
+/// The ARN of a table's open stream, as its clients see it.
+pub fn open_stream_arn(db: &Db, aws: &aws::Door, table: &str) -> Option<String> {
+    let open = db.streams().into_iter().find(|stream| stream.closed.is_none() && stream.table_name == table);
+    open.map(|stream| aws.stream_arn(&stream))
+}
