@@ -282,6 +282,12 @@ impl Db {
         self.inner().shared.head.wait_past(seen, timeout)
     }
 
+    /// Whether the database was closed: [`Db::wait_past`] does not block any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner().queue.is_closed()
+    }
+
     /// Database clock, milliseconds since the epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {

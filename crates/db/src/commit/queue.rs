@@ -124,6 +124,10 @@ impl Queue {
         self.arrived.notify_all();
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// Blocks until something waits; `false` once the queue is closed and empty.
     pub fn wait(&self) -> bool {
         let idle = |state: &mut State| state.actions.is_empty() && !state.closed;

@@ -123,7 +123,9 @@ fn run(view: &mut View, stop: &AtomicBool) -> Result<(), ViewError> {
     while !stop.load(Ordering::Acquire) {
         match view.step()? {
             Step::Idle { seen } => {
-                let _ = view.db.wait_past(seen, STOP_NOTICED);
+                if view.db.wait_past(seen, STOP_NOTICED) <= seen && view.db.is_closed() {
+                    return Ok(());
+                }
             }
             Step::Progress if view.folded_last() >= BUSY_CHANGES => {
                 let gathered = Seq(view.db.head().0 + GATHER_POSITIONS);
@@ -136,5 +138,84 @@ fn run(view: &mut View, stop: &AtomicBool) -> Result<(), ViewError> {
         // The database was closed first: the next start reads a little more.
         Err(ViewError::Db(db::Error::Closed)) => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        sql::tests::{item, schema},
+        verify,
+    };
+    use db::{Env, Op, Options, TableSpec, ViewSpec, Write};
+    use item::{KeyKind, Origin};
+
+    fn open(dir: &std::path::Path) -> Db {
+        Db::open(Options { memory: 64 << 20, segment_bytes: 4 << 20, ..Options::new(dir) }, Env::real()).expect("opens")
+    }
+
+    fn put(db: &Db, text: &str) {
+        let table = db.table("votes").expect("created");
+        let key = table.spec.key.key_of(&item(text)).expect("a key");
+        let write =
+            Write { table: table.id, key, op: Op::Put(item(text)), condition: None, origin: Origin::Client };
+        db.write(write, None).wait().expect("written");
+    }
+
+    fn create(db: &Db, spec: TableSpec) -> Arc<Table> {
+        db.create_table(spec).wait().expect("created")
+    }
+
+    /// Waits until the view has looked at everything, at most ten seconds.
+    fn settle(db: &Db, views: &Views, table: &str) -> ViewStatus {
+        for _ in 0..1000 {
+            let all = views.status();
+            let status = all.into_iter().find(|status| status.table == table).expect("a view");
+            if status.lag_changes == 0 {
+                return status;
+            }
+            let _ = db.wait_past(db.head(), Duration::from_millis(10));
+        }
+        panic!("{table} does not come to rest: {:?}", views.status());
+    }
+
+    #[test]
+    fn views_run_in_threads_from_start_to_stop_and_go_on_where_they_were() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let db = open(dir.path());
+        create(&db, TableSpec::new("votes", schema(("id", KeyKind::S), None)));
+        put(&db, "id=0 region=SOUTH");
+        let views = Views::start(db.clone());
+        assert_eq!(views.status(), []);
+        let sql = "SELECT region, COUNT(*) AS n FROM Votes GROUP BY region".to_string();
+        let view = ViewSpec { sql, sources: vec![("Votes".to_string(), "votes".to_string())] };
+        let spec = TableSpec { view: Some(view), ..TableSpec::new("regions", schema(("region", KeyKind::S), None)) };
+        let regions = create(&db, spec.clone());
+        create(&db, TableSpec { name: "other".to_string(), ..spec });
+        views.refresh();
+        for id in 1..200 {
+            put(&db, &format!("id={id} region=R{}", id % 7));
+        }
+        let status = settle(&db, &views, "regions");
+        assert_eq!((status.phase, status.groups, status.lag_ms), (Phase::Live, 8, 0));
+        assert_eq!(status.source, "votes");
+        assert!(verify(&db, &regions).expect("live").is_true());
+        db.delete_table("other").wait().expect("deleted");
+        views.refresh();
+        assert_eq!(views.status().len(), 1);
+        views.stop();
+        assert_eq!(views.status(), []);
+        put(&db, "id=200 region=R0");
+        db.close().expect("closed");
+        drop((views, db));
+
+        let db = open(dir.path());
+        let views = Views::start(db.clone());
+        let status = settle(&db, &views, "regions");
+        assert_eq!(status.folded_total, 201, "nothing was counted again");
+        assert!(verify(&db, &regions).expect("live").is_true());
+        db.close().expect("closed");
+        views.stop();
     }
 }
