@@ -38,7 +38,8 @@ fn literals(field: &Field<'_>) -> bool {
         Value::Map(_) => field.entries().into_iter().map(|(_, member)| member).collect(),
         _ => Vec::new(),
     };
-    members.iter().fold(true, |fine, member| literals(member) && fine)
+    // All of them, not only up to the first that is wrong.
+    members.iter().filter(|member| !literals(member)).count() == 0
 }
 
 struct Reader<'t> {

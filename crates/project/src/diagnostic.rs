@@ -50,13 +50,27 @@ impl Severity {
     }
 }
 
-/// The source line a diagnostic points into, kept so that it prints the same if the file changes meanwhile.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What a diagnostic shows of the line it points into, kept so that it prints the same if the file changes meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {
-    /// The whole line, without its line break.
+    /// The line, or the part around the place if it is long. Tabs are one space, so that columns stay columns.
     pub line: String,
+    /// Where in `line` the place is, in characters from 0.
+    pub start: usize,
     /// How many characters the caret underlines, at least 1.
     pub width: usize,
+}
+
+impl Excerpt {
+    /// The part of `line` to show for `width` characters at `column` (from 1).
+    pub fn of(line: &str, column: usize, width: usize) -> Excerpt {
+        const MOST: usize = 140;
+        const BEFORE: usize = 60;
+        let column = column.max(1) - 1;
+        let from = if line.chars().nth(MOST).is_some() { column.saturating_sub(BEFORE) } else { 0 };
+        let part = line.chars().skip(from).take(MOST).map(|c| if c == '\t' { ' ' } else { c });
+        Excerpt { line: clean(&part.collect::<String>()), start: column - from, width: width.max(1) }
+    }
 }
 
 /// One finding.
@@ -159,9 +173,9 @@ impl Diagnostic {
 
     fn render_excerpt(&self, location: &Location, gutter: usize, paint: &Paint) -> String {
         let Some(excerpt) = self.excerpt.clone().or_else(|| read_excerpt(location)) else { return String::new() };
-        let (line, start) = window(&excerpt.line, location.column.max(1) - 1);
+        let Excerpt { line, start, width } = excerpt;
         let room = line.chars().count().saturating_sub(start).max(1);
-        let caret = paint.wrap(self.severity.color(), &"^".repeat(excerpt.width.clamp(1, room)));
+        let caret = paint.wrap(self.severity.color(), &"^".repeat(width.clamp(1, room)));
         let bar = paint.wrap("\x1b[1;34m", "|");
         let number = paint.wrap("\x1b[1;34m", &location.line.to_string());
         format!("{0:gutter$} {bar}\n{number} {bar} {line}\n{0:gutter$} {bar} {0:start$}{caret}\n", "")
@@ -200,21 +214,11 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// The part of a long line around `column` (from 0) and where that column is in it. Tabs become one space, so that
-/// columns stay columns.
-fn window(line: &str, column: usize) -> (String, usize) {
-    const WIDTH: usize = 140;
-    const BEFORE: usize = 60;
-    let from = if line.chars().count() > WIDTH { column.saturating_sub(BEFORE) } else { 0 };
-    let spaced: String = line.chars().skip(from).take(WIDTH).map(|c| if c == '\t' { ' ' } else { c }).collect();
-    (clean(&spaced), column - from)
-}
-
 fn read_excerpt(location: &Location) -> Option<Excerpt> {
     let text = std::fs::read_to_string(&location.file).ok()?;
-    let line = text.lines().nth(location.line.checked_sub(1)?)?.to_string();
+    let line = text.lines().nth(location.line.checked_sub(1)?)?;
     let width = line.chars().skip(location.column.max(1) - 1).take_while(|c| c.is_alphanumeric() || *c == '_').count();
-    Some(Excerpt { line, width: width.max(1) })
+    Some(Excerpt::of(line, location.column, width))
 }
 
 /// A location in `file`.

@@ -56,6 +56,9 @@ impl Scope<'_> {
 
     fn call(&self, call: &Call<'_>, field: &Field<'_>) -> Option<Node> {
         let span = field.node.span;
+        if self.produced.get() > MAX_PRODUCED {
+            return Some(Node::broken(span));
+        }
         let argument = call.argument.field();
         let value = match call.name.as_str() {
             "Ref" => return self.reference(&argument.text().unwrap_or_default(), field),
@@ -81,10 +84,18 @@ impl Scope<'_> {
                 );
                 Err(Value::Broken)
             }
+            "Fn::Cidr" => {
+                field.error_help(
+                    "Fn::Cidr is not worked out here",
+                    "networks mean nothing here: write the value itself",
+                );
+                Err(Value::Broken)
+            }
             other => {
-                let mut diagnostic =
-                    field.diagnostic(crate::Severity::Error, format!("{other} is not worked out here"));
-                diagnostic.help = did_you_mean(other, FUNCTIONS);
+                let message = format!("{other} is not worked out here");
+                let plain = |name: &'static str| name.trim_start_matches("Fn::");
+                let mut diagnostic = field.diagnostic(crate::Severity::Error, message);
+                diagnostic.help = did_you_mean(other.trim_start_matches("Fn::"), FUNCTIONS.map(plain));
                 field.report.push(diagnostic);
                 Err(Value::Broken)
             }
@@ -293,26 +304,18 @@ impl Scope<'_> {
             return Err(Value::Broken);
         }
         let path = nodes[..3].iter().map(|node| self.text_of(field, node)).collect::<Result<Vec<_>, _>>()?;
+        let default = || field.with_node(nodes.get(3)?).get("DefaultValue").map(|f| f.node.value.clone());
         let mut at = self.mappings.clone();
         for (depth, key) in path.iter().enumerate() {
-            let next = at.as_ref().and_then(|at| at.get(key));
-            if next.is_none() {
-                if let Some(default) = nodes
-                    .get(3)
-                    .and_then(|node| field.with_node(node).get("DefaultValue").map(|f| f.node.value.clone()))
-                {
-                    return Ok(default);
+            match at.as_ref().and_then(|at| at.get(key)) {
+                Some(next) => at = Some(next),
+                None => {
+                    return default().ok_or_else(|| {
+                        not_mapped(field, at.as_ref(), &path[..depth], key);
+                        Value::Broken
+                    });
                 }
-                let inside =
-                    if depth == 0 { "Mappings".to_string() } else { format!("Mappings.{}", path[..depth].join(".")) };
-                let mut diagnostic = field
-                    .diagnostic(crate::Severity::Error, format!("Fn::FindInMap: {inside} has no `{}`", short(key)));
-                let known = at.as_ref().map(Field::entries).unwrap_or_default();
-                diagnostic.help = did_you_mean(key, known.iter().map(|(key, _)| *key));
-                field.report.push(diagnostic);
-                return Err(Value::Broken);
             }
-            at = next;
         }
         Ok(at.map_or(Value::Broken, |found| found.node.value.clone()))
     }
@@ -331,13 +334,14 @@ impl Scope<'_> {
             }
             None => {}
         }
-        let begun = self.verdicts.borrow().values().filter(|progress| matches!(progress, Progress::Begun)).count();
-        if begun >= MAX_CHAIN {
+        if self.depth.get() >= MAX_CHAIN {
             field.error(format!("conditions refer to one another more than {MAX_CHAIN} deep"));
             return None;
         }
         self.verdicts.borrow_mut().insert(name.to_string(), Progress::Begun);
+        self.depth.set(self.depth.get() + 1);
         let verdict = self.truth(field);
+        self.depth.set(self.depth.get() - 1);
         self.verdicts.borrow_mut().insert(name.to_string(), Progress::Done(verdict));
         verdict
     }
@@ -403,6 +407,18 @@ impl Scope<'_> {
         let (left, right) = (side(left), side(right));
         Some(left? == right?)
     }
+}
+
+/// Says that `key` is not where `Fn::FindInMap` looks for it: in `at`, which is below `path` in Mappings.
+fn not_mapped(field: &Field<'_>, at: Option<&Field<'_>>, path: &[String], key: &str) {
+    let inside = if path.is_empty() { "Mappings".to_string() } else { format!("Mappings.{}", path.join(".")) };
+    let message = format!("Fn::FindInMap: {inside} has no `{}`", short(key));
+    let mut diagnostic = field.diagnostic(crate::Severity::Error, message);
+    if !field.report.is_full() {
+        let known = at.map(Field::entries).unwrap_or_default();
+        diagnostic.help = did_you_mean(key, known.iter().map(|(key, _)| *key));
+    }
+    field.report.push(diagnostic);
 }
 
 impl Field<'_> {

@@ -5,8 +5,14 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Excerpt, Location, Severity, location};
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, distance};
 use crate::yaml::{Node, Span, Value};
+
+/// Nobody reads more than this at once, and a template of 4 MB can have a fault in every line.
+const MAX_FOUND: usize = 500;
+
+/// The upper end of a number that has none.
+pub(crate) const NO_LIMIT: u64 = i64::MAX as u64;
 
 /// Collects what is found in one file.
 pub(crate) struct Report {
@@ -28,13 +34,25 @@ impl Report {
     /// `diagnostic`, placed at `span` of this file.
     pub(crate) fn place(&self, span: Span, mut diagnostic: Diagnostic) -> Diagnostic {
         diagnostic.location = Some(self.location(span));
-        let line = self.lines.get(span.line - 1).cloned().unwrap_or_default();
-        diagnostic.excerpt = Some(Excerpt { line, width: span.width });
+        if !self.is_full() {
+            let line = self.lines.get(span.line - 1).map_or("", String::as_str);
+            diagnostic.excerpt = Some(Excerpt::of(line, span.column, span.width));
+        }
         diagnostic
     }
 
     pub(crate) fn push(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+        let mut found = self.found.borrow_mut();
+        match found.len() {
+            MAX_FOUND => {}
+            last if last + 1 == MAX_FOUND => found.push(Diagnostic::error("there is more, once this is put right")),
+            _ => found.push(diagnostic),
+        }
+    }
+
+    /// Whether more would be dropped, so that nobody needs to look for help.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MAX_FOUND
     }
 
     /// How many errors there are so far.
@@ -95,7 +113,7 @@ impl<'a> Field<'a> {
     /// Where a complaint about the value points.
     pub(crate) fn span(&self) -> Span {
         match (&self.node.value, self.key) {
-            (Value::Text { .. }, _) | (_, None) => self.node.span,
+            (Value::Text { .. } | Value::Away(_), _) | (_, None) => self.node.span,
             (_, Some(key)) => key,
         }
     }
@@ -131,7 +149,7 @@ impl<'a> Field<'a> {
     }
 
     /// An error about `word` with the nearest of `known`, or else all of them if they are few, as help.
-    pub(crate) fn error_known<'k>(&self, message: impl Into<String>, word: &str, known: &[&'k str]) {
+    pub(crate) fn error_known(&self, message: impl Into<String>, word: &str, known: &[&str]) {
         let mut diagnostic = self.diagnostic(Severity::Error, message);
         diagnostic.help = did_you_mean(word, known.iter().copied()).or_else(|| one_of(known));
         self.report.push(diagnostic);
@@ -152,10 +170,13 @@ impl<'a> Field<'a> {
         Some(self.child(&entry.value, Some(entry.key_span), self.below(key)))
     }
 
-    /// The value under `key`; a complaint if it is missing.
+    /// The value under `key`; a complaint if it is missing. If it is there but misspelled, [`Field::only`] says so.
     pub(crate) fn require(&self, key: &str) -> Option<Field<'a>> {
         let found = self.get(key);
-        if found.is_none() && matches!(self.node.value, Value::Map(_)) {
+        if found.is_none()
+            && let Value::Map(entries) = &self.node.value
+            && !entries.iter().any(|entry| is_misspelled(&entry.key, key))
+        {
             self.error(format!("`{key}` is missing"));
         }
         found
@@ -175,6 +196,16 @@ impl<'a> Field<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// Like [`Field::entries`], for a section that AWS allows `most` entries; none if there are more.
+    pub(crate) fn at_most(&self, most: usize) -> Vec<(&'a str, Field<'a>)> {
+        let entries = self.entries();
+        if entries.len() > most {
+            self.error(format!("at most {most} are allowed, found {}", entries.len()));
+            return Vec::new();
+        }
+        entries
     }
 
     /// The value's members if it is a list; a complaint and none otherwise.
@@ -250,19 +281,20 @@ impl<'a> Field<'a> {
             "yes" | "on" if plain => Some(true),
             "no" | "off" if plain => Some(false),
             _ => {
-                self.error(format!("expected true or false, found `{text}`"));
+                self.error(format!("expected true or false, found `{}`", short(&text)));
                 None
             }
         }
     }
 
-    /// A whole number within `least..=most`.
+    /// A whole number within `least..=most`. `NO_LIMIT` is as large as AWS's own numbers go.
     pub(crate) fn integer(&self, least: u64, most: u64) -> Option<u64> {
         let text = self.text()?;
         match text.parse::<u64>() {
             Ok(number) if (least..=most).contains(&number) => Some(number),
             _ => {
-                self.error(format!("expected a whole number from {least} to {most}, found `{text}`"));
+                let range = if most == NO_LIMIT { format!("{least} on") } else { format!("{least} to {most}") };
+                self.error(format!("expected a whole number from {range}, found `{}`", short(&text)));
                 None
             }
         }
@@ -274,7 +306,7 @@ impl<'a> Field<'a> {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.error_known(format!("`{text}` is not a value it can have"), &text, &known);
+            self.error_known(format!("`{}` is not a value it can have", short(&text)), &text, &known);
         }
         found
     }
@@ -291,6 +323,14 @@ impl<'a> Field<'a> {
             Value::List(_) => self.error(format!("expected {wanted}, found a list")),
             Value::Map(_) => self.error(format!("expected {wanted}, found a map")),
         }
+    }
+}
+
+/// Whether `word` is no more than two letters away from `key`: then it is not missing but misspelled.
+fn is_misspelled(word: &str, key: &str) -> bool {
+    word.len() <= key.len() + 2 && {
+        let chars = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
+        distance(&chars(word), &chars(key)) <= 2
     }
 }
 

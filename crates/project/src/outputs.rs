@@ -3,11 +3,12 @@
 use crate::diagnostic::Severity;
 use crate::field::Field;
 use crate::scope::Scope;
+use crate::template::MAX_ENTRIES;
 use crate::yaml::{Node, Value};
 
 /// Outputs whose condition holds, by name, in the order of the template.
 pub(crate) fn read(scope: &Scope<'_>, section: Option<&Field<'_>>) -> Vec<(String, String)> {
-    let entries = section.map(Field::entries).unwrap_or_default();
+    let entries = section.map(|outputs| outputs.at_most(MAX_ENTRIES)).unwrap_or_default();
     entries
         .iter()
         .filter_map(|(name, field)| output(scope, name, field).map(|value| (name.to_string(), value)))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::field::{Field, Report, short};
 use crate::suggest::did_you_mean;
+use crate::template::MAX_ENTRIES;
 use crate::yaml::{Node, Value};
 
 const KNOWN: [&str; 11] = [
@@ -29,7 +30,7 @@ pub(crate) fn read(
     given: &BTreeMap<String, String>,
     report: &Report,
 ) -> BTreeMap<String, Value> {
-    let entries = section.map(Field::entries).unwrap_or_default();
+    let entries = section.map(|section| section.at_most(MAX_ENTRIES)).unwrap_or_default();
     for name in given.keys() {
         if entries.iter().all(|(known, _)| known != name) {
             let mut diagnostic =
@@ -81,7 +82,7 @@ fn parameter(name: &str, field: &Field<'_>, given: Option<&String>) -> Option<Va
     let rules =
         Rules { field, secret: field.get("NoEcho").and_then(|f| f.boolean()) == Some(true), given: given.is_some() };
     let number = kind == "Number" || kind == "List<Number>";
-    if !members.iter().fold(true, |fine, member| rules.check(member, number) && fine) {
+    if members.iter().filter(|member| !rules.check(member, number)).count() > 0 {
         return None;
     }
     let span = field.node.span;

@@ -23,7 +23,7 @@ pub(crate) fn check(scope: &Scope<'_>, outputs: Option<&Field<'_>>) {
         walk.resource(resource);
         edges.push(walk.edges);
     }
-    for (_, output) in outputs.map(Field::entries).unwrap_or_default() {
+    for (_, output) in outputs.map(|outputs| outputs.entries()).unwrap_or_default() {
         let mut walk = Walk { scope, severity: Severity::Error, resources: true, edges: Vec::new() };
         let live = walk.condition_of(&output);
         ["Value", "Export"].iter().filter_map(|key| output.get(key)).for_each(|field| walk.value(&field, live));
@@ -79,6 +79,9 @@ impl<'a> Walk<'_, 'a> {
         let name = field.text()?;
         if self.scope.conditions.contains_key(name.as_str()) {
             return self.scope.condition(&name);
+        }
+        if field.report.is_full() {
+            return None;
         }
         let mut diagnostic = field.diagnostic(self.severity, format!("there is no condition `{name}`"));
         diagnostic.help = did_you_mean(&name, self.scope.conditions.keys().copied());
@@ -161,18 +164,19 @@ impl<'a> Walk<'_, 'a> {
         if name.starts_with("AWS::") {
             return at.error_known(format!("`{name}` is not a pseudo parameter"), name, &PSEUDO);
         }
-        self.target(at, name, live);
+        let what = if self.resources { "neither a parameter nor a resource" } else { "not a parameter" };
+        self.target(at, name, what, live);
     }
 
     fn attribute(&mut self, at: &Field<'a>, id: &str, attribute: &str, live: bool) {
-        self.target(at, id, live);
+        self.target(at, id, "not a resource", live);
         let Some(kind) = self.scope.resource(id).and_then(|resource| resource.resource_type) else { return };
         if self.resources && !kind.attributes.contains(&attribute) {
             at.error_known(format!("{} has no attribute `{attribute}`", kind.name), attribute, kind.attributes);
         }
     }
 
-    fn target(&mut self, at: &Field<'a>, name: &str, live: bool) {
+    fn target(&mut self, at: &Field<'a>, name: &str, what: &str, live: bool) {
         let id = name.split('.').next().unwrap_or(name);
         match self.scope.resources.iter().position(|resource| resource.logical_id == id) {
             Some(_) if !self.resources => {
@@ -183,14 +187,14 @@ impl<'a> Walk<'_, 'a> {
             }
             Some(target) if live => self.edges.push((target, at.clone())),
             Some(_) => {}
-            None => {
-                let what = if self.resources { "neither a parameter nor a resource" } else { "not a parameter" };
-                self.unknown(at, &format!("`{name}` is {what} of this template"), name, true);
-            }
+            None => self.unknown(at, &format!("`{name}` is {what} of this template"), name, what != "not a resource"),
         }
     }
 
     fn unknown(&mut self, at: &Field<'a>, message: &str, name: &str, parameters: bool) {
+        if at.report.is_full() {
+            return;
+        }
         let ids = || self.scope.resources.iter().map(|resource| resource.logical_id);
         // SAM makes `MyFunctionRole`, `ServerlessRestApi` and others of what the template does have.
         if self.scope.sam

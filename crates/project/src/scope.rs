@@ -46,6 +46,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) conditions: BTreeMap<&'a str, Field<'a>>,
     pub(crate) resources: Vec<Resource<'a>>,
     pub(crate) verdicts: RefCell<BTreeMap<String, Progress<Option<bool>>>>,
+    /// How many conditions or names are being worked out, one for the sake of the other.
+    pub(crate) depth: Cell<usize>,
     /// How much functions have produced so far; see `evaluate`.
     pub(crate) produced: Cell<usize>,
     /// Physical names by logical id.

@@ -42,8 +42,12 @@ const RESOURCE: [&str; 11] = [
     "UpdatePolicy",
     "UpdateReplacePolicy",
 ];
-/// As many as AWS takes; it also bounds how deep references can go.
+/// As many resources as AWS takes; it also bounds how deep references can go.
 const MAX_RESOURCES: usize = 500;
+/// As many parameters, mappings and outputs as AWS takes, of each.
+pub(crate) const MAX_ENTRIES: usize = 200;
+/// AWS names no number.
+const MAX_CONDITIONS: usize = 1000;
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
 /// Reads the whole template. What is wrong with it goes to `root.report`.
@@ -70,9 +74,10 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         sam,
         parameters,
         mappings: mappings(root),
-        conditions: root.get("Conditions").map(|f| f.entries()).unwrap_or_default().into_iter().collect(),
+        conditions: root.get("Conditions").map(|f| f.at_most(MAX_CONDITIONS)).unwrap_or_default().into_iter().collect(),
         resources: resources(root, sam),
         verdicts: RefCell::default(),
+        depth: Cell::new(0),
         produced: Cell::new(0),
         names: RefCell::new(BTreeMap::new()),
     };
@@ -188,7 +193,7 @@ fn globals(root: &Field<'_>, sam: bool) {
 /// Mappings are two maps deep and hold texts or lists of texts.
 fn mappings<'a>(root: &Field<'a>) -> Option<Field<'a>> {
     let section = root.get("Mappings")?;
-    for (_, mapping) in section.entries() {
+    for (_, mapping) in section.at_most(MAX_ENTRIES) {
         for (_, row) in mapping.entries() {
             for (_, value) in row.entries() {
                 match &value.node.value {
@@ -205,17 +210,10 @@ fn mappings<'a>(root: &Field<'a>) -> Option<Field<'a>> {
 }
 
 fn resources<'a>(root: &Field<'a>, sam: bool) -> Vec<Resource<'a>> {
-    let Some(section) = root.get("Resources") else {
-        root.error_help("`Resources` is missing", "a template has at least one resource");
-        return Vec::new();
-    };
-    let entries = section.entries();
-    if entries.is_empty() && matches!(section.node.value, Value::Map(_)) {
+    let Some(section) = root.require("Resources") else { return Vec::new() };
+    let entries = section.at_most(MAX_RESOURCES);
+    if matches!(&section.node.value, Value::Map(entries) if entries.is_empty()) {
         section.error("a template has at least one resource");
-    }
-    if entries.len() > MAX_RESOURCES {
-        section.error(format!("a template has at most {MAX_RESOURCES} resources, found {}", entries.len()));
-        return Vec::new();
     }
     entries.into_iter().filter_map(|(id, field)| resource(id, field, sam)).collect()
 }

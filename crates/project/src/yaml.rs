@@ -10,6 +10,9 @@ const MAX_DEPTH: usize = 64;
 /// Most nodes (and 64 bytes of text count as one more) after aliases are followed.
 const MAX_WEIGHT: usize = 400_000;
 
+/// Nobody reads more duplicate keys than this at once.
+const MAX_FAULTS: usize = 100;
+
 /// A place in the text: line and column from 1, and how many characters to underline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
@@ -249,6 +252,9 @@ impl Builder {
                     let mut fault = Fault::new(key_span, format!("`{key}` is given twice"));
                     fault.help = Some(format!("the first one is on line {line}"));
                     self.faults.push(fault);
+                    if self.faults.len() == MAX_FAULTS {
+                        return Err(Fault::new(key_span, "there is more, once this is put right"));
+                    }
                 }
                 open.entries.push(Entry { key, key_span, value: node });
             }

@@ -1,7 +1,7 @@
 //! Properties that several kinds of tables share: names, keys, throughput, tags, and the marks under
 //! `Metadata: Streamfold:`. Each function takes a value that has been worked out, and reports what is wrong with it.
 
-use crate::field::{Field, short};
+use crate::field::{Field, NO_LIMIT, short};
 use crate::model::{AttrType, BillingMode, KeyElement, KeyType, StreamViewType, Table, View};
 use crate::scope::{Progress, Resource, Scope};
 use crate::suggest::did_you_mean;
@@ -34,14 +34,15 @@ pub(super) fn table_name(scope: &Scope<'_>, resource: &Resource<'_>) -> Value {
         Some(Progress::Begun) => return Value::Broken,
         None => {}
     }
-    let begun = scope.names.borrow().values().filter(|progress| matches!(progress, Progress::Begun)).count();
-    if begun >= MAX_CHAIN {
+    if scope.depth.get() >= MAX_CHAIN {
         resource.field.error(format!("names refer to one another more than {MAX_CHAIN} deep"));
         return Value::Broken;
     }
     scope.names.borrow_mut().insert(id.to_string(), Progress::Begun);
     let field = resource.properties().and_then(|properties| properties.get("TableName"));
+    scope.depth.set(scope.depth.get() + 1);
     let resolved = field.as_ref().and_then(|field| scope.resolve(field).map(|node| (field, node)));
+    scope.depth.set(scope.depth.get() - 1);
     let value = match resolved {
         Some((field, node)) => match checked_name(&field.with_node(&node)) {
             Some(name) => Value::Text { text: name, plain: false },
@@ -162,7 +163,7 @@ pub(super) fn throughput(field: &Field<'_>) -> Option<(u64, u64)> {
     if !field.only(&["ReadCapacityUnits", "WriteCapacityUnits"]) {
         return None;
     }
-    let units = |key| field.require(key).and_then(|f| f.integer(1, 1 << 40));
+    let units = |key| field.require(key).and_then(|f| f.integer(1, NO_LIMIT));
     let (read, write) = (units("ReadCapacityUnits"), units("WriteCapacityUnits"));
     Some((read?, write?))
 }
