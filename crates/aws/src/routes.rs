@@ -33,10 +33,13 @@ pub(crate) enum Step {
     Done(Vec<u8>),
     Write(Ticket<Written>, items::Reply),
     Batch(Ticket<Vec<Written>>, batch::Reply),
-    Table(Ticket<Arc<Table>>, Box<dyn FnOnce(&Inner, &Table) -> Vec<u8> + Send>),
+    Table(Ticket<Arc<Table>>, TableAnswer),
     /// May take longer than the runtime's threads can spare.
     Blocking(Box<dyn FnOnce() -> Result<Vec<u8>, Fault> + Send>),
 }
+
+/// What a control operation answers about the table as it then is.
+pub(crate) type TableAnswer = Box<dyn FnOnce(&Inner, &Table) -> Vec<u8> + Send>;
 
 /// Decodes, validates and begins an operation.
 type Begin = fn(&Call<'_>) -> Result<Step, Fault>;

@@ -186,7 +186,13 @@ pub(crate) fn query(call: &Call<'_>) -> Result<Step, Fault> {
     check_operators(&mut checks, "queryFilter", input.legacy_filter.as_ref());
     checks.table_name(input.table.as_ref());
     let or = checks.conditional_operator(input.operator.as_ref());
-    checks.at_least("limit", input.limit.map(|limit| limit.0), 1);
+    if input.limit.is_some_and(|limit| limit.0 < 1) {
+        // Query's layer is AWS's newest: no value, and the parameter's own name.
+        checks.broken(
+            "Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"
+                .to_string(),
+        );
+    }
     check_operators(&mut checks, "keyConditions", input.key_conditions.as_ref());
     checks.finish()?;
     check_query_parameters(layer, &input)?;
@@ -368,7 +374,7 @@ fn scan_start(table: &Table, start: &Attributes, (segment, total): (u32, u32)) -
     })?;
     let place = u64::from(item::partition_hash(&key.partition));
     // The hash's range in as many equal parts as there are segments, the same way `db` cuts it.
-    if place * u64::from(total) >> 32 != u64::from(segment) {
+    if (place * u64::from(total)) >> 32 != u64::from(segment) {
         return Err(Fault::validation(format!(
             "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with \
              correct Segment. TotalSegments: {total} Segment: {segment}"

@@ -356,7 +356,7 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
     let wanted = billing_update(input.billing.as_deref(), input.throughput.as_ref())?;
     let wanted_stream = input.stream.as_ref().map(stream).transpose()?;
     let table = call.table_named(name)?;
-    check_changes(&table, wanted, wanted_stream)?;
+    check_changes(&table, wanted, wanted_stream, input.billing.is_some())?;
     let update = TableUpdate {
         stream: wanted_stream,
         deletion_protection: input.protection.map(|flag| flag.0),
@@ -378,8 +378,13 @@ fn billing_update(mode: Option<&str>, throughput: Option<&ProvisionedThroughput>
     }
 }
 
-/// What AWS refuses because it would change nothing.
-fn check_changes(table: &Table, billing: Option<Billing>, stream: Option<Option<StreamViewType>>) -> Result<(), Fault> {
+/// What AWS refuses because it would change nothing or does not fit what is there; `moded`: with a BillingMode.
+fn check_changes(
+    table: &Table,
+    billing: Option<Billing>,
+    stream: Option<Option<StreamViewType>>,
+    moded: bool,
+) -> Result<(), Fault> {
     let name = &table.spec.name;
     match (table.spec.stream, stream) {
         (Some(_), Some(Some(_))) => {
@@ -391,6 +396,8 @@ fn check_changes(table: &Table, billing: Option<Billing>, stream: Option<Option<
         _ => {}
     }
     match (table.spec.billing, billing) {
+        // Only together with BillingMode.
+        (Billing::OnDemand, Some(Billing::Provisioned { .. })) if !moded => Err(invalid(NOT_ON_DEMAND)),
         (now @ Billing::Provisioned { read, write }, Some(wanted)) if now == wanted => Err(Fault::validation(format!(
             "The provisioned throughput for the table will not change. The requested value equals the current \
                  value. Current ReadCapacityUnits provisioned for the table: {read}. Requested ReadCapacityUnits: \
@@ -490,15 +497,19 @@ pub(crate) fn update_time_to_live(call: &Call<'_>) -> Result<Step, Fault> {
     let mut checks = Checks::default();
     checks.table_name(input.table.as_ref());
     checks.required("timeToLiveSpecification", input.specification.is_some());
-    let specification = input.specification.unwrap_or_default();
-    let name = specification.attribute.as_deref().unwrap_or_default();
-    let at = "timeToLiveSpecification.attributeName";
-    checks.required(at, specification.attribute.is_some());
-    checks.required("timeToLiveSpecification.enabled", specification.enabled.is_some());
-    checks.check(!name.is_empty(), at, name, format_args!("have length greater than or equal to 1"));
-    checks.check(name.len() <= 255, at, name, format_args!("have length less than or equal to 255"));
+    if let Some(specification) = &input.specification {
+        let at = "timeToLiveSpecification.attributeName";
+        checks.required(at, specification.attribute.is_some());
+        checks.required("timeToLiveSpecification.enabled", specification.enabled.is_some());
+        if let Some(name) = specification.attribute.as_deref() {
+            checks.check(!name.is_empty(), at, name, format_args!("have length greater than or equal to 1"));
+            checks.check(name.len() <= 255, at, name, format_args!("have length less than or equal to 255"));
+        }
+    }
     checks.finish()?;
     let table = call.table_named(input.table.as_deref().unwrap_or_default())?;
+    let specification = input.specification.unwrap_or_default();
+    let name = specification.attribute.as_deref().unwrap_or_default();
     let enabled = specification.enabled.is_some_and(|flag| flag.0);
     let refusal = match (&table.spec.ttl, enabled) {
         (Some(now), true) if now == name => Some("TimeToLive is already enabled".to_string()),

@@ -108,10 +108,15 @@ fn duplicates(kind: &str, members: &[String], layer: Layer) -> String {
     if layer == Layer::Older {
         return format!("{INVALID}Input collection [{}]{of_type} duplicates.", members.join(", "));
     }
-    let mut sorted = BTreeSet::new();
-    let repeat = members.iter().position(|member| !sorted.insert(member)).unwrap_or(members.len());
-    let listed: Vec<String> =
-        sorted.into_iter().chain(&members[repeat..]).map(|member| format!("\"{member}\"")).collect();
+    let mut seen = BTreeSet::new();
+    let repeat = members.iter().position(|member| !seen.insert(member)).unwrap_or(members.len());
+    let mut listed: Vec<&String> = members.iter().collect();
+    match kind {
+        // In the order of the bytes, not of their text.
+        "BS" => listed[..repeat].sort_by_cached_key(|member| STANDARD.decode(member).unwrap_or_default()),
+        _ => listed[..repeat].sort(),
+    }
+    let listed: Vec<String> = listed.into_iter().map(|member| format!("\"{member}\"")).collect();
     let separator = if kind == "BS" { "," } else { ", " };
     format!("{INVALID}Input collection [{}]{of_type} duplicates.", listed.join(separator))
 }
@@ -283,8 +288,9 @@ impl<'de> Visitor<'de> for OneValue<'_> {
         let mut several = false;
         while let Some(code) = types.next_key::<Text<'de>>()? {
             if let Some(next) = self.typed(code.as_str(), &mut types)? {
-                several |= value.is_some();
-                value.get_or_insert(next);
+                // A type said twice is said once, as with any other field.
+                several |= value.as_ref().is_some_and(|value: &Value| value.type_code() != next.type_code());
+                value = Some(next);
             }
         }
         if several {
@@ -430,7 +436,7 @@ impl<'de> Visitor<'de> for Shape<Blob> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Blob, E> {
-        if text.len() % 4 != 0 {
+        if !text.len().is_multiple_of(4) {
             let length = text.len();
             return Err(E::custom(format_args!(
                 "Base64 encoded length is expected a multiple of 4 bytes but found: {length}"

@@ -75,7 +75,7 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Ns(set) => {
             out.extend_from_slice(b"{\"NS\":");
-            elements(out, set, |out, number| plain(out, number));
+            elements(out, set, plain);
         }
         Value::Bs(set) => {
             out.extend_from_slice(b"{\"BS\":");

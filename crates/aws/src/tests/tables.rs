@@ -35,6 +35,7 @@ fn a_table_is_created_described_listed_changed_and_deleted() {
             off,
             protect,
             "{'TableName':'votes','ProvisionedThroughput':{'ReadCapacityUnits':5,'WriteCapacityUnits':6}}",
+            "{'TableName':'votes','BillingMode':'PROVISIONED','ProvisionedThroughput':{'ReadCapacityUnits':5,'WriteCapacityUnits':6}}",
             "{'TableName':'votes','ProvisionedThroughput':{'ReadCapacityUnits':5,'WriteCapacityUnits':6}}",
             "{'TableName':'votes','ProvisionedThroughput':{'ReadCapacityUnits':0}}",
             "{'TableName':'votes','BillingMode':'PROVISIONED'}",
@@ -48,6 +49,7 @@ fn a_table_is_created_described_listed_changed_and_deleted() {
             400 ValidationException: Table already has an enabled stream: TableName: votes
             {"TableDescription":{"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"TableName":"votes","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"TableStatus":"ACTIVE","CreationDateTime":1700000000.000,"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0},"TableSizeBytes":0,"ItemCount":0,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes","TableId":"022ab1ba-8040-98e6-cb29-3e6770eb3a95","BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST","LastUpdateToPayPerRequestDateTime":1700000000.000},"LatestStreamLabel":"2023-11-14T22:13:20.000","LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-11-14T22:13:20.000","DeletionProtectionEnabled":false}}
             {"TableDescription":{"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"TableName":"votes","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"TableStatus":"ACTIVE","CreationDateTime":1700000000.000,"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0},"TableSizeBytes":0,"ItemCount":0,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes","TableId":"022ab1ba-8040-98e6-cb29-3e6770eb3a95","BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST","LastUpdateToPayPerRequestDateTime":1700000000.000},"LatestStreamLabel":"2023-11-14T22:13:20.000","LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-11-14T22:13:20.000","DeletionProtectionEnabled":true}}
+            400 ValidationException: One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST
             {"TableDescription":{"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"TableName":"votes","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"TableStatus":"ACTIVE","CreationDateTime":1700000000.000,"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6},"TableSizeBytes":0,"ItemCount":0,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes","TableId":"022ab1ba-8040-98e6-cb29-3e6770eb3a95","LatestStreamLabel":"2023-11-14T22:13:20.000","LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-11-14T22:13:20.000","DeletionProtectionEnabled":true}}
             400 ValidationException: The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: 5. Requested ReadCapacityUnits: 5. Current WriteCapacityUnits provisioned for the table: 6. Requested WriteCapacityUnits: 6. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.
             400 ValidationException: 2 validation errors detected: Value null at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must not be null; Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have value greater than or equal to 1
@@ -165,7 +167,7 @@ fn time_to_live_is_kept_with_the_table() {
             {"TimeToLiveSpecification":{"AttributeName":"expires","Enabled":true}}
             400 ValidationException: TimeToLive is already enabled
             400 ValidationException: TimeToLive is active on a different AttributeName: current AttributeName is expires
-            400 ValidationException: 4 validation errors detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null; Value null at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must not be null; Value null at 'timeToLiveSpecification.enabled' failed to satisfy constraint: Member must not be null; Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null
             400 ValidationException: 1 validation error detected: Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1
             400 ResourceNotFoundException: Requested resource not found: Table: none not found"#]],
     );
@@ -199,7 +201,7 @@ fn tags_come_and_go() {
 
             400 ValidationException: Atleast one Tag needs to be provided as Input.
             400 ValidationException: Invalid TableArn
-            400 AccessDeniedException: User: arn:aws:iam::000000000000:root is not authorized to perform: dynamodb:TagResource on resource: votes
+            400 ValidationException: Invalid TableArn: Invalid ResourceArn provided as input votes
             400 ResourceNotFoundException: Requested resource not found: ResourcArn: arn:aws:dynamodb:us-east-1:000000000000:table/none not found"#]],
     );
     house.replay(

@@ -45,7 +45,7 @@ fn values_that_are_not_allowed_are_told_in_the_words_of_either_layer() {
         Supplied AttributeValue is empty, must contain exactly one of the supported datatypes
         Supplied AttributeValue is empty, must contain exactly one of the supported datatypes
         Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes
-        Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes
+        fine
         The parameter cannot be converted to a numeric value: 
         The parameter cannot be converted to a numeric value: abc
         Number overflow. Attempting to store a number with magnitude larger than supported range
@@ -57,7 +57,7 @@ fn values_that_are_not_allowed_are_told_in_the_words_of_either_layer() {
         One or more parameter values were invalid: Binary sets should not be empty
         One or more parameter values were invalid: Input collection ["a", "b", "b", "c"] contains duplicates.
         One or more parameter values were invalid: Input collection contains duplicates.
-        One or more parameter values were invalid: Input collection ["/w==","AA==","AA=="]of type BS contains duplicates.
+        One or more parameter values were invalid: Input collection ["AA==","/w==","AA=="]of type BS contains duplicates.
         The parameter cannot be converted to a numeric value: x
         The parameter cannot be converted to a numeric value: y
         fine"#]].assert_eq(&faults(ODD, Layer::Bare));
