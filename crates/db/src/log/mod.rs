@@ -48,6 +48,17 @@ impl Layout {
     fn spare(&self) -> PathBuf {
         self.dir.join("spare.zero")
     }
+
+    /// The spare while it is being zeroed.
+    fn unfinished_spare(&self) -> PathBuf {
+        self.dir.join("spare.unfinished")
+    }
+
+    /// What the sequencer zeroes itself when it needs a segment before the spare is ready: a name of its own, the
+    /// other thread may be in the midst of its file.
+    fn hurried(&self) -> PathBuf {
+        self.dir.join("hurried.zero")
+    }
 }
 
 /// The log as readers and maintenance see it.
@@ -122,8 +133,11 @@ impl Log {
 
     /// Zeroes a file that becomes the next segment, so that commits never wait for it.
     pub fn prepare_spare(&self) -> io::Result<()> {
-        let file = writer::zeroed(&*self.disk, &self.layout.spare(), self.layout.segment_bytes)?;
-        self.spare.state.lock().expect("no holder panics").ready = Some(file);
+        let file = writer::zeroed(&*self.disk, &self.layout.unfinished_spare(), self.layout.segment_bytes)?;
+        // Under the lock, which the sequencer holds from taking a spare until it has its new name.
+        let mut state = self.spare.state.lock().expect("no holder panics");
+        self.disk.rename(&self.layout.unfinished_spare(), &self.layout.spare())?;
+        state.ready = Some(file);
         Ok(())
     }
 

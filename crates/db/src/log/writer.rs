@@ -136,15 +136,20 @@ impl Syncer {
 impl Log {
     /// Makes a file the next segment, durable under its name before the first frame goes into it.
     pub(super) fn create_segment(&self, header: SegmentHeader) -> io::Result<Segment> {
-        let ready = self.spare.state.lock().expect("no holder panics").ready.take();
-        let file = match ready {
-            Some(file) => file,
-            None => zeroed(&*self.disk, &self.layout.spare(), self.layout.segment_bytes)?,
+        let path = self.layout.segment(header.number);
+        // The lock is kept until the spare has its new name: the other thread must not touch a spare in use.
+        let mut spare = self.spare.state.lock().expect("no holder panics");
+        let (file, name) = match spare.ready.take() {
+            Some(file) => (file, self.layout.spare()),
+            None => {
+                let name = self.layout.hurried();
+                (zeroed(&*self.disk, &name, self.layout.segment_bytes)?, name)
+            }
         };
         file.write_at(&header.encode(), 0)?;
         file.sync()?;
-        let path = self.layout.segment(header.number);
-        self.disk.rename(&self.layout.spare(), &path)?;
+        self.disk.rename(&name, &path)?;
+        drop(spare);
         self.disk.sync_dir(&self.layout.dir)?;
         Ok(Segment::new(header, path, file))
     }
