@@ -91,7 +91,9 @@ fn find(path: &Path) -> Result<PathBuf, Box<Diagnostic>> {
     if !path.is_dir() {
         return Ok(path.to_path_buf());
     }
-    let found = NAMES.iter().map(|name| path.join(name)).find(|file| file.exists());
+    // `template.yaml:3:1` reads better than `./template.yaml:3:1`.
+    let folder = if path == Path::new(".") { Path::new("") } else { path };
+    let found = NAMES.iter().map(|name| folder.join(name)).find(|file| file.exists());
     found.ok_or_else(|| {
         let message = format!("no template in {}: looked for {}", path.display(), NAMES.join(", "));
         Box::new(Diagnostic::error(message))

@@ -1,6 +1,6 @@
 //! Views: the file that a mark names, and the tables that its query reads. The query itself is the planner's business.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::field::{Field, Report, short};
@@ -15,7 +15,7 @@ const MAX_SQL: u64 = 1 << 20;
 /// Reads the file that `View: views/total_votes.sql` names. Its sources are found later, when all tables are known.
 pub(crate) fn read(field: &Field<'_>, root: &Path) -> Option<View> {
     let name = field.name()?;
-    let file = root.join(&name);
+    let file = if root == Path::new(".") { PathBuf::from(&name) } else { root.join(&name) };
     match read_file(&file) {
         Ok(sql) if sql.trim().is_empty() => {
             field.error(format!("the view's file {} is empty", short(&name)));
