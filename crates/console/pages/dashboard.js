@@ -16,20 +16,27 @@ let spokenAt = 0;
 let listedAt = 0;
 let listed = null;
 
-/** Moves elements that are elsewhere now from where they were. */
-function gently(elements, change, duration) {
+const top = (element) => element.getBoundingClientRect().top;
+const from = (element, by, duration) => {
+  if (Math.abs(by) > 1) element.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration, easing: ease });
+};
+
+/** Bars that changed places move there. */
+function reorder(bars, change) {
+  reorderedAt = performance.now();
   if (calm.matches || document.hidden) { change(); return; }
-  const before = new Map([...elements()].map((element) => [element, element.getBoundingClientRect().top]));
+  const before = new Map([...bars.children].map((bar) => [bar, top(bar)]));
   change();
-  for (const element of elements()) {
-    const from = before.get(element);
-    if (from === undefined) {
-      if (before.size > 0) element.animate([{ opacity: 0 }, { opacity: 1 }], { duration, easing: "ease-out" });
-      continue;
-    }
-    const by = from - element.getBoundingClientRect().top;
-    if (Math.abs(by) > 1) element.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration, easing: ease });
-  }
+  for (const bar of bars.children) if (before.has(bar)) from(bar, before.get(bar) - top(bar), 700);
+}
+
+/** The list slides as a whole to make room for what is new on top; what came back on top is new, too. */
+function slide(list, change) {
+  if (calm.matches || document.hidden || !list.firstElementChild) { change(); return; }
+  const before = new Map([...list.children].map((row) => [row, { at: top(row), seq: row.seq }]));
+  change();
+  const stayed = [...list.children].find((row) => before.get(row)?.seq === row.seq);
+  if (stayed) from(list, before.get(stayed).at - top(stayed), 450);
 }
 
 function newChart() {
@@ -75,7 +82,7 @@ function showChart(section, chart, mayReorder) {
   const bars = section.bars;
   const change = () => keyed(bars, orderOf(bars, rows, mayReorder), (row) => row.label, newBar, showBar);
   const moves = mayReorder && rows.some((row, at) => bars.children[at]?.dataset.label !== row.label);
-  if (moves) { gently(() => bars.children, change, 700); reorderedAt = performance.now(); } else change();
+  if (moves) reorder(bars, change); else change();
   const parts = [];
   if (chart.more) parts.push(`${number(chart.more.value)} in ${chart.more.uncounted ? "many" : number(chart.more.groups)} further groups`);
   if (chart.cut) parts.push(`only the first ${number(chart.cut)} items are summed up`);
@@ -84,9 +91,9 @@ function showChart(section, chart, mayReorder) {
 }
 
 function newRecent() {
-  const list = el("ol", { class: "flow" });
+  const list = el("ol");
   const side = el("small");
-  const section = el("section", { class: "recent", "aria-label": "Most recent" }, el("h2", {}, el("span", { text: "Most recent" }), side), list);
+  const section = el("section", { class: "recent", "aria-label": "Most recent" }, el("h2", {}, el("span", { text: "Most recent" }), side), el("div", { class: "flow" }, list));
   Object.assign(section, { list, side });
   return section;
 }
@@ -124,28 +131,29 @@ function showRecent(section, recent, tables) {
   const now = performance.now();
   const list = section.list;
   const rows = recent.rows ?? [];
-  const fresh = rows.filter((row) => !list.kept?.has(row.id)).length;
-  // A flood is shown as a slower flow: rows nobody could read are not worth moving.
-  const flood = fresh > Math.max(3, rows.length / 3);
-  if (flood && list.childElementCount > 0 && now - listedAt < 700) {
+  const fresh = rows.filter((row) => list.kept?.get(row.id)?.seq !== row.seq).length;
+  // One change shows at once; a flood is shown as a slower flow, because rows nobody can read are not worth moving.
+  if (fresh > 0 && now - listedAt < (fresh > 3 ? 900 : 450)) {
     clearTimeout(listed);
-    listed = setTimeout(() => { if (latest?.recent) showRecent(section, latest.recent, latest.tables); }, 710 - (now - listedAt));
+    listed = setTimeout(() => { if (latest?.recent) showRecent(section, latest.recent, latest.tables); }, 150);
     return;
   }
   clearTimeout(listed);
   const facts = tables.find((table) => table.name === recent.table);
   const keys = (facts?.key ?? []).map((key) => key.name);
-  const columns = recent.columns.join("\n");
+  const columns = [...recent.columns, ...keys].join("\n");
   if (section.columns !== columns) {
     section.columns = columns;
     list.kept?.clear();
     list.replaceChildren();
-    list.style.setProperty("--cells", recent.columns.length);
+    const others = recent.columns.filter((column) => !keys.includes(column)).length;
+    const widths = recent.columns.map((_, at) => (at >= others ? "minmax(0, 0.8fr)" : at === 0 ? "minmax(0, 1.5fr)" : "minmax(0, 1fr)"));
+    list.style.setProperty("--cells", widths.join(" "));
   }
   if (fresh > 0) listedAt = now;
   const change = () => keyed(list, rows, (row) => row.id, newVote(recent.columns, keys), showVote(recent.columns));
-  if (flood) change(); else gently(() => list.children, change, 420);
-  say(section.side, facts?.missing ? `no table ${recent.table}` : facts ? `${number(facts.items)} in ${recent.table}` : "");
+  if (fresh > 0) slide(list, change); else change();
+  say(section.side, facts?.missing ? `no table ${recent.table}` : "");
   times();
 }
 
@@ -160,6 +168,7 @@ function showColumns(frame) {
   const mayReorder = performance.now() - reorderedAt > 1500;
   const wanted = frame.charts.map((chart, at) => ({ id: `chart ${at}`, chart }));
   if (frame.recent) wanted.push({ id: "recent", recent: frame.recent });
+  columns.style.setProperty("--rows", Math.max(1, ...frame.charts.map((chart) => chart.rows?.length ?? 0)));
   const create = (row) => (row.chart ? newChart() : newRecent());
   const update = (section, row) => {
     if (row.chart) showChart(section, row.chart, mayReorder);
@@ -225,7 +234,7 @@ function showStart(frame) {
   say(id("start-title"), `No ${recent.table} yet`);
   say(id("start-put"), "AWS_ACCESS_KEY_ID=dummy AWS_SECRET_ACCESS_KEY=dummy \\\n"
     + `  aws dynamodb put-item --endpoint-url ${location.origin} --region us-east-1 \\\n`
-    + `  --table-name ${recent.table} --item '${item}'`);
+    + `  --table-name ${recent.table} \\\n  --item '${item}'`);
   id("start-more").hidden = recent.table !== "votes";
 }
 

@@ -90,20 +90,20 @@ function showView(element, view) {
 
 function newTable(table) {
   const cell = (name) => el("td", { class: name });
-  const cells = { items: cell("n"), size: cell("n"), stream: cell("soft"), print: el("td"), changed: cell("n soft") };
+  const shown = { items: cell("n"), size: cell("n"), stream: cell("soft"), print: el("td"), changed: cell("n soft") };
   const copy = el("button", { class: "copy", type: "button", title: "Copy the whole fingerprint" });
-  cells.print.append(copy);
+  shown.print.append(copy);
   const name = el("td", { class: "name" }, el("a", { href: `/tables/${encodeURIComponent(table.name)}`, text: table.name }));
   if (table.view) name.append(el("span", { class: "tag", text: "view" }));
   const key = table.key.map((attribute) => `${attribute.name} ${attribute.type}`).join(", ");
-  const row = el("tr", { "data-table": table.name }, name, el("td", { class: "soft", text: key }), cells.items, cells.size, cells.stream, cells.print, cells.changed);
-  return Object.assign(row, { cells, copy });
+  const row = el("tr", { "data-table": table.name }, name, el("td", { class: "soft", text: key }), shown.items, shown.size, shown.stream, shown.print, shown.changed);
+  return Object.assign(row, { shown, copy });
 }
 
 function showTable(row, table) {
-  say(row.cells.items, number(table.items));
-  say(row.cells.size, bytes(table.bytes));
-  say(row.cells.stream, table.stream ?? "off");
+  say(row.shown.items, number(table.items));
+  say(row.shown.size, bytes(table.bytes));
+  say(row.shown.stream, table.stream ?? "off");
   row.copy.dataset.copy = table.fingerprint;
   if (row.copy.textContent !== "Copied") say(row.copy, table.fingerprint.slice(0, 8));
   row.changedMs = table.changed_ms;
@@ -113,7 +113,7 @@ function showTable(row, table) {
 function showTimes() {
   if (!latest) return;
   for (const row of id("tables").children) {
-    say(row.cells.changed, row.changedMs ? ago(now() - row.changedMs) : row.changed ? `at ${number(row.changed)}` : "never");
+    say(row.shown.changed, row.changedMs ? ago(now() - row.changedMs) : row.changed ? `at ${number(row.changed)}` : "never");
   }
   showEngine();
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     Dashboard, Inner, Phase,
-    feed::Built,
+    feed::{Built, Vitals},
     overview::key,
     rate::{RateWindow, WINDOW_MS},
     recent::{Rows, Tail},
@@ -62,6 +62,7 @@ impl DashboardSource {
         // The head first: what comes while this reads makes another frame.
         let seq = inner.db.head();
         let now_ms = inner.db.now_ms();
+        let vitals = Vitals::of(inner);
         match self.advance(&inner.db, now_ms) {
             Ok(more) => {
                 self.frames += 1;
@@ -71,12 +72,12 @@ impl DashboardSource {
                     (false, true) => Some(Duration::from_millis(1_000 - now_ms % 1_000)),
                     (false, false) => None,
                 };
-                Built { body: self.frame(inner, seq, now_ms), now_ms, seq, again }
+                Built { body: self.frame(inner, seq, now_ms), now_ms, seq, vitals, again }
             }
             Err(error) => {
                 self.followed.clear();
                 let body = json!({ "error": error.to_string() });
-                Built { body, now_ms, seq, again: Some(Duration::from_secs(1)) }
+                Built { body, now_ms, seq, vitals, again: Some(Duration::from_secs(1)) }
             }
         }
     }
@@ -212,7 +213,7 @@ impl Followed {
         let Some(table) = self.table.clone() else { return Ok(()) };
         let charts = spec.charts.iter().enumerate().filter(|(_, chart)| chart.table == self.name);
         self.sums = charts.map(|(index, chart)| (index, Sums::new(&chart.group, &chart.value))).collect();
-        let at = if self.sums.is_empty() { db.head() } else { self.scan(db, &table)? };
+        let at = if self.sums.is_empty() { db.head() } else { self.scan(db, &table, ITEMS_MAX)? };
         self.next = at.next();
         if let Some(recent) = spec.recent.as_ref().filter(|recent| recent.table == self.name) {
             let mut tail = Tail::new(&recent.columns, recent.limit, rows, &table.spec.key);
@@ -225,10 +226,10 @@ impl Followed {
         Ok(())
     }
 
-    /// Sums up the table's items, the first [`ITEMS_MAX`] of them; answers the position read.
-    fn scan(&mut self, db: &Db, table: &Table) -> Result<Seq, Error> {
+    /// Sums up the table's items, the first `items_max` of them; answers the position read.
+    fn scan(&mut self, db: &Db, table: &Table, items_max: usize) -> Result<Seq, Error> {
         let snapshot = db.snapshot();
-        let mut left = ITEMS_MAX;
+        let mut left = items_max;
         let mut scan = Scan { segment: (0, 1), start: None, limit: Some(left), filter: None };
         loop {
             let page = db.scan_at(table, &scan, &snapshot)?;
@@ -379,4 +380,53 @@ fn last_changes_from(db: &Db, table: &Table, from: Seq, upto: Seq, count: usize)
         next = page.next;
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use db::{Env, Op, Options, TableSpec, Write};
+    use item::{Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin};
+
+    /// Puts an item with `amount`, or deletes it.
+    fn put(db: &Db, table: &Table, id: u64, amount: Option<u64>) {
+        let key = Key { partition: KeyValue::S(id.to_string()), sort: None };
+        let op = amount.map_or(Op::Delete, |amount| {
+            let amount = ("amount", item::Value::N(Number::from(amount)));
+            let item = [("id", item::Value::S(id.to_string())), ("all", item::Value::Bool(true)), amount];
+            Op::Put(item.into_iter().collect())
+        });
+        let write = Write { table: table.id, key, op, condition: None, origin: Origin::Client };
+        drop(db.write(write, None).wait().expect("the write is taken"));
+    }
+
+    #[test]
+    fn sums_over_the_first_items_of_a_large_table_stay_exact_as_it_changes() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let db = Db::open(Options::new(dir.path()), Env::real()).expect("a new database opens");
+        let key = KeySchema { partition: KeyAttribute { name: "id".into(), kind: KeyKind::S }, sort: None };
+        let table = db.create_table(TableSpec::new("amounts", key)).wait().expect("the table is new");
+        (0..40).for_each(|id| put(&db, &table, id, Some(id + 1)));
+
+        let mut followed = Followed::unread("amounts");
+        followed.table = Some(Arc::clone(&table));
+        followed.sums = vec![(0, Sums::new("all", "amount"))];
+        followed.next = followed.scan(&db, &table, 10).expect("the table is read").next();
+        let cut = followed.cut.clone().expect("there are more than ten items");
+        for step in 0..200 {
+            put(&db, &table, step * 7 % 60, (step % 3 > 0).then_some(step));
+        }
+        assert!(!followed.catch_up(&db).expect("the log is read"), "nothing is left");
+
+        let mut recount = Sums::new("all", "amount");
+        let whole = Scan { segment: (0, 1), start: None, limit: None, filter: None };
+        for item in db.scan(&table, &whole).expect("the table is read").items {
+            let mut key = Vec::new();
+            table.spec.key.key_of(&item).expect("items have keys").encode(&mut key);
+            if key <= cut {
+                recount.add(&item);
+            }
+        }
+        assert_eq!(followed.sums[0].1.frame(), recount.frame());
+    }
 }

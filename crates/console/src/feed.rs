@@ -4,8 +4,8 @@
 //! is the latest frame. A producer runs while it has watchers and sleeps until the log's head moves.
 
 use crate::{
-    Dashboard, Inner, Rate, Recent, dashboard::DashboardSource, overview::OverviewSource, pace::Pace, recent::Rows,
-    respond::Body,
+    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, overview::OverviewSource, pace::Pace,
+    recent::Rows, respond::Body,
 };
 use bytes::Bytes;
 use http_body::Frame as BodyFrame;
@@ -33,6 +33,8 @@ const BEAT_EVERY: Duration = Duration::from_secs(15);
 const BEAT: &[u8] = b"event: beat\ndata:\n\n";
 /// How soon a browser tries again.
 const GREETING: &[u8] = b"retry: 1000\n\n";
+/// Poison and stopped views make no entry in the log, so producers look at them now and then.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for the one frame of an API request.
 const ONE_FRAME_WAIT: Duration = Duration::from_secs(10);
 /// Changes on the page of a table.
@@ -96,6 +98,8 @@ pub struct Built {
     pub now_ms: u64,
     /// It shows everything up to here.
     pub seq: Seq,
+    /// As they were before it was made.
+    pub vitals: Vitals,
     /// Make another one after this long even when nothing happens.
     pub again: Option<Duration>,
 }
@@ -250,17 +254,45 @@ async fn produce(mut producing: Producing) {
             latest.send_replace(frame(&text, built.now_ms));
             sent = Some(text);
         }
-        let again = async {
-            match built.again {
-                Some(after) => sleep(after).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = inner.head.past(built.seq) => {}
-            () = again => {}
-            () = latest.closed() => {}
-            () = closed(inner.closing.subscribe()) => {}
+        wait_for_a_reason(&inner, latest, &built).await;
+    }
+}
+
+/// Waits until another frame is worth making, or until nobody is left to see it.
+async fn wait_for_a_reason(inner: &Inner, latest: &watch::Sender<Latest>, built: &Built) {
+    let again = async {
+        match built.again {
+            Some(after) => sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = inner.head.past(built.seq) => {}
+        () = again => {}
+        () = latest.closed() => {}
+        () = closed(inner.closing.subscribe()) => {}
+        () = other_vitals(inner, &built.vitals) => {}
+    }
+}
+
+/// What a page must show although the log stands still: a poisoned database, a view that has stopped.
+#[derive(PartialEq, Eq)]
+pub struct Vitals {
+    poisoned: Option<String>,
+    views: Vec<ViewRow>,
+}
+
+impl Vitals {
+    pub fn of(inner: &Inner) -> Vitals {
+        Vitals { poisoned: inner.db.status().poisoned, views: (inner.config.views)() }
+    }
+}
+
+async fn other_vitals(inner: &Inner, known: &Vitals) {
+    loop {
+        sleep(LOOK_EVERY).await;
+        if Vitals::of(inner) != *known {
+            return;
         }
     }
 }

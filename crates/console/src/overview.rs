@@ -3,7 +3,7 @@
 use crate::{
     Inner, Phase, ViewRow,
     dashboard::phase,
-    feed::{Built, WATCHERS_MAX},
+    feed::{Built, Vitals, WATCHERS_MAX},
 };
 use db::{StreamRead, StreamViewType, Table, TableStats};
 use item::{KeySchema, Seq, TableId};
@@ -26,6 +26,7 @@ impl OverviewSource {
     pub fn build(&mut self, inner: &Inner) -> Built {
         let seq = inner.db.head();
         let now_ms = inner.db.now_ms();
+        let vitals = Vitals::of(inner);
         let tables = inner.db.tables();
         self.changed.retain(|id, _| tables.iter().any(|table| table.id == *id));
         let rows: Vec<Value> = tables.iter().take(TABLES_MAX).map(|table| self.table(inner, table)).collect();
@@ -44,7 +45,7 @@ impl OverviewSource {
                 .collect::<Vec<Value>>(),
             "watchers": { "count": inner.feeds.watchers(), "max": WATCHERS_MAX },
         });
-        Built { body, now_ms, seq, again: Some(LOOK_AGAIN) }
+        Built { body, now_ms, seq, vitals, again: Some(LOOK_AGAIN) }
     }
 
     fn table(&mut self, inner: &Inner, table: &Arc<Table>) -> Value {
@@ -57,14 +58,14 @@ impl OverviewSource {
             "fingerprint": stats.fingerprint.to_string(),
             "stream": table.spec.stream.map(view_type),
             "view": table.spec.view.is_some(),
-            "changed": (stats.changed > Seq::ZERO).then(|| stats.changed.0.to_string()),
+            "changed": (stats.changed > table.created).then(|| stats.changed.0.to_string()),
             "changed_ms": self.changed_ms(inner, table, &stats),
         })
     }
 
     /// The commit time of the last change, read once for each; `None` where the log has let it go.
     fn changed_ms(&mut self, inner: &Inner, table: &Table, stats: &TableStats) -> Option<u64> {
-        if stats.changed == Seq::ZERO {
+        if stats.changed <= table.created {
             return None;
         }
         if let Some((_, time_ms)) = self.changed.get(&table.id).filter(|(seq, _)| *seq == stats.changed) {
