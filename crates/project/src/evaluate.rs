@@ -137,7 +137,7 @@ impl Scope<'_> {
                 Some(kind) => (kind.reference)(self, resource),
                 None => Value::Away(format!("`{id}` ({}) is not run here, so it has no name", resource.type_name)),
             },
-            None if self.sam => Value::Away(format!("`{name}` is made by SAM on AWS only")),
+            None if self.is_made_by_sam(id) => Value::Away(format!("`{name}` is made by SAM on AWS only")),
             _ => Value::Broken,
         };
         Some(Node { span, tag: None, value })
@@ -157,7 +157,7 @@ impl Scope<'_> {
                     Value::Away(format!("`{id}` ({}) is not run here, so it has no {attribute}", resource.type_name))
                 }
             },
-            None if self.sam => Value::Away(format!("`{id}` is made by SAM on AWS only")),
+            None if self.is_made_by_sam(id) => Value::Away(format!("`{id}` is made by SAM on AWS only")),
             _ => Value::Broken,
         }
     }

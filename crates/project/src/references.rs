@@ -196,10 +196,7 @@ impl<'a> Walk<'_, 'a> {
             return;
         }
         let ids = || self.scope.resources.iter().map(|resource| resource.logical_id);
-        // SAM makes `MyFunctionRole`, `ServerlessRestApi` and others of what the template does have.
-        if self.scope.sam
-            && (name.starts_with("Serverless") || ids().any(|id| name.len() > id.len() && name.starts_with(id)))
-        {
+        if self.scope.is_made_by_sam(name) {
             return;
         }
         let mut diagnostic = at.diagnostic(self.severity, message);

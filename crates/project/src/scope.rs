@@ -68,6 +68,13 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether SAM may make a resource of this name: `ServerlessRestApi`, `MyFunctionRole` of `MyFunction`.
+    pub(crate) fn is_made_by_sam(&self, name: &str) -> bool {
+        let extends = |id: &str| name.len() > id.len() && name.starts_with(id);
+        self.sam
+            && (name.starts_with("Serverless") || self.resources.iter().any(|resource| extends(resource.logical_id)))
+    }
+
     /// The value of a name that begins with `AWS::`.
     pub(crate) fn pseudo(&self, name: &str, span: Span) -> Option<Node> {
         let (region, account) = (&self.options.region, &self.options.account);
