@@ -45,7 +45,7 @@ def test_votes_are_counted_moved_and_taken_back(dynamodb):
     dynamodb.update_item(
         TableName="votes",
         Key={"id": {"S": "v2"}},
-        UpdateExpression="SET comment = :c",
+        UpdateExpression="SET remark = :c",
         ExpressionAttributeValues={":c": {"S": "this changes no group"}},
     )
     becomes(dynamodb, {(south, "MORE_TREES"): 3, (north, "MORE_TREES"): 1}, north, south)

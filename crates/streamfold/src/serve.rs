@@ -12,12 +12,13 @@ use db::Db;
 use pipeline::Views;
 use project::Project;
 use std::{
+    io,
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
     sync::Arc,
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Threads that serve HTTP, unless told otherwise.
 const THREADS: u16 = 2;
@@ -63,11 +64,12 @@ fn run(
             .unwrap_or_default(),
     };
     let outcome = runtime.block_on(async {
+        let signals = StopSignals::catch().map_err(|error| Failure::new(format!("signals: {error}")))?;
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         let doors = wiring::doors(db, aws, server, dashboards, &views);
-        server::serve(listener, doors, stop_signal()).await;
+        server::serve(listener, doors, signals.stop()).await;
         Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -124,29 +126,34 @@ fn options(server: &Server, data: &Path) -> db::Options {
     }
 }
 
-/// Ready when the process is asked to stop. Asked again while it finishes, it goes at once, as after a power loss.
-async fn stop_signal() {
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(error) => {
-            tracing::warn!("a signal cannot be waited for: {error}");
-            std::future::pending::<()>().await;
-        }
-    };
-    let either = async move || {
+/// What asks the process to stop.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// From here on, signals are caught. Inside a runtime.
+    fn catch() -> io::Result<StopSignals> {
+        Ok(StopSignals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            () = wait(SignalKind::interrupt()) => {}
-            () = wait(SignalKind::terminate()) => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    either().await;
-    tracing::info!("stopping");
-    tokio::spawn(async move {
-        either().await;
-        std::process::exit(130);
-    });
+    }
+
+    /// Ready when the process is asked to stop. Asked again while it finishes, it goes at once, as in a crash.
+    async fn stop(mut self) {
+        self.next().await;
+        tracing::info!("stopping");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
 }
 
 /// Says once that the database takes no more writes, which clients see as errors.

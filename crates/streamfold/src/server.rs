@@ -129,7 +129,6 @@ fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, doors: Doors, connectio
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WAIT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {

@@ -220,6 +220,8 @@ fn a_malformed_request_is_answered() {
     let put = "x-amz-target: DynamoDB_20120810.PutItem\r\ncontent-type: application/x-amz-json-1.0\r\n";
     let cases = [
         (raw(program.port, b"this is no HTTP\r\n\r\n"), "400 Bad Request", ""),
+        (raw(program.port, b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), "400 Bad Request", ""),
+        (raw(program.port, &[b"GET / HTTP/1.1\r\n", &b"a: b\r\n".repeat(300)[..]].concat()), "431 ", ""),
         (post("", "{}"), "400 Bad Request", "UnknownOperationException"),
         (post("x-amz-target: DynamoDB_20120810.Vote\r\n", "{}"), "400 Bad Request", "UnknownOperationException"),
         (post(put, "{"), "400 Bad Request", "SerializationException"),

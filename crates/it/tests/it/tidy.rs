@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Longest function, in lines. There is no exception now; one that must be longer is listed in [`LONG_FUNCTIONS`].
+/// Longest function, in lines; tests are tables of cases, which may be longer.
 const FUNCTION_LINES_MAX: usize = 70;
-const LONG_FUNCTIONS: [&str; 0] = [];
+const TEST_LINES_MAX: usize = 120;
 /// Longest file, in lines.
 const FILE_LINES_MAX: usize = 800;
 
@@ -69,13 +69,12 @@ fn every_source_file_opens_with_what_lives_there() {
 #[test]
 fn the_map_names_the_rooms_that_exist() {
     let map = std::fs::read_to_string(tools::root().join("ARCHITECTURE.md")).expect("there is a map");
-    let word = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
-    let named: BTreeSet<String> =
-        map.split("crates/").skip(1).map(word).filter(|name: &String| !name.is_empty()).collect();
+    let row = |line: &str| Some(line.strip_prefix("| `crates/")?.split('`').next()?.to_owned());
+    let named: BTreeSet<String> = map.lines().filter_map(row).collect();
     let rooms = std::fs::read_dir(tools::root().join("crates")).expect("there are rooms").flatten();
     let rooms = rooms.filter(|entry| entry.path().join("Cargo.toml").is_file());
     let rooms: BTreeSet<String> = rooms.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    assert_eq!(named, rooms, "left: named in ARCHITECTURE.md as crates/NAME; right: the tree");
+    assert_eq!(named, rooms, "left: rows of the table in ARCHITECTURE.md; right: the tree");
 }
 
 #[test]
@@ -129,6 +128,8 @@ fn functions_fit_a_screen_and_files_a_sitting() {
 fn long_functions(file: &File) -> Vec<String> {
     let lines: Vec<&str> = file.text.lines().collect();
     let indent = |line: &str| line.len() - line.trim_start().len();
+    let tests = lines.iter().position(|line| line.starts_with("#[cfg(test)]")).unwrap_or(lines.len());
+    let tests = if file.path.contains("/tests") { 0 } else { tests };
     let starts = lines.iter().enumerate().filter(|(_, line)| is_function(line.trim_start()));
     starts
         .filter_map(|(start, line)| {
@@ -136,9 +137,9 @@ fn long_functions(file: &File) -> Vec<String> {
             let end = lines[start..].iter().position(|end| end.trim() == "}" && indent(end) == indent(line))?;
             let declared = lines[start..].iter().position(|line| line.ends_with(';') || line.contains('{'))?;
             let body = lines[start + declared].contains('{') && !lines[start + declared].trim_end().ends_with('}');
-            let path = format!("{}: {name}", file.path);
-            let long = body && end + 1 > FUNCTION_LINES_MAX && !LONG_FUNCTIONS.contains(&path.as_str());
-            long.then(|| format!("{path} has {} lines, {FUNCTION_LINES_MAX} at most", end + 1))
+            let most = if start >= tests { TEST_LINES_MAX } else { FUNCTION_LINES_MAX };
+            let long = body && end + 1 > most;
+            long.then(|| format!("{}:{}: {name} has {} lines, {most} at most", file.path, start + 1, end + 1))
         })
         .collect()
 }
