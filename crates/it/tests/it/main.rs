@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, against the real program. One binary, one module for each question.
 
 mod bad_input;
+mod browser;
 mod clients;
 mod crash;
 mod example;
