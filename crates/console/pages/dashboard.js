@@ -1,7 +1,7 @@
 // The dashboard: turns each frame into the page. A frame is the whole state; nothing is kept but what is on screen.
 
 import { follow } from "./live.js";
-import { ago, calm, copying, el, human, keyed, mark, number, rate as rateText, say } from "./format.js";
+import { ago, behind, calm, copying, el, human, keyed, mark, number, rate as rateText, say } from "./format.js";
 import { River } from "./spark.js";
 
 const id = (name) => document.getElementById(name);
@@ -147,7 +147,7 @@ function showRecent(section, recent, tables) {
     list.kept?.clear();
     list.replaceChildren();
     const others = recent.columns.filter((column) => !keys.includes(column)).length;
-    const widths = recent.columns.map((_, at) => (at >= others ? "minmax(0, 0.8fr)" : at === 0 ? "minmax(0, 1.5fr)" : "minmax(0, 1fr)"));
+    const widths = recent.columns.map((_, at) => (at >= others ? "minmax(0, 0.8fr)" : at < 2 ? "minmax(0, 1.3fr)" : "minmax(0, 1fr)"));
     list.style.setProperty("--cells", widths.join(" "));
   }
   if (fresh > 0) listedAt = now;
@@ -204,7 +204,7 @@ function showViews(frame) {
     const { name: phase, done, total, why } = view.phase;
     const state = phase === "backfill" ? `filling, ${total > 0 ? Math.floor(done / total * 100) : 0}\u202f%`
       : phase === "stopped" ? `stopped: ${why}`
-      : view.lag === 0 ? "up to date" : `${number(view.lag)} behind`;
+      : behind(view);
     return `${view.table}: ${state}${view.skipped > 0 ? `, ${number(view.skipped)} skipped` : ""}`;
   });
   say(id("views"), words.join(" \u00b7 "));

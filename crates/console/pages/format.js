@@ -33,6 +33,11 @@ export function ago(ms) {
   return `${Math.floor(seconds / 86_400)}\u202fd`;
 }
 
+/** How far a view is behind its source: a fraction of a second is none. */
+export function behind(view) {
+  return view.lag_ms < 1000 ? "up to date" : `${ago(Math.max(2000, view.lag_ms))} behind`;
+}
+
 /** `MORE_TREES` reads as `More trees`; anything that is not such a constant stays as it is. */
 export function human(text) {
   if (!/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/.test(text) || text.length < 4) return text;

@@ -1,7 +1,7 @@
 // The overview: engine, dashboards, views, tables, requests; each frame is the whole state.
 
 import { follow } from "./live.js";
-import { ago, bytes, copying, el, keyed, mark, number, say } from "./format.js";
+import { ago, behind, bytes, copying, el, keyed, mark, number, say } from "./format.js";
 
 const id = (name) => document.getElementById(name);
 let latest = null;
@@ -63,14 +63,14 @@ function showView(element, view) {
   const { name, done, total, why } = view.phase;
   const percent = name === "backfill" && total > 0 ? Math.min(100, Math.floor(done / total * 100)) : 0;
   mark(parts.phase, "phase", name);
-  say(parts.phase, name === "backfill" ? `filling, ${percent}\u202f%` : name === "stopped" ? "stopped" : view.lag === 0 ? "up to date" : `${number(view.lag)} behind`);
+  say(parts.phase, name === "backfill" ? `filling, ${percent}\u202f%` : name === "stopped" ? "stopped" : behind(view));
   say(parts.from, `from ${view.source}`);
   parts.progress.hidden = name !== "backfill";
   parts.progress.setAttribute("aria-valuenow", percent);
   parts.bar.style.setProperty("--part", percent / 100);
   parts.why.hidden = name !== "stopped";
   say(parts.why, why ?? "");
-  const facts = [[view.groups, "groups"], [view.folded, "changes folded"], [view.lag, "behind"]];
+  const facts = [[view.groups, "groups"], [view.folded, "changes folded"], [view.lag, "positions behind"]];
   if (name === "backfill") facts.push([`${number(done)} of ${number(total)}`, "items read"]);
   keyed(parts.facts, facts, ([, what]) => what, () => el("span", {}, el("b"), " "), (span, [count, what]) => {
     say(span.firstChild, typeof count === "string" ? count : number(count));

@@ -79,6 +79,8 @@ pub struct ViewRow {
     pub cursor: Option<Seq>,
     /// Positions of the log not folded in yet; 0: caught up.
     pub lag: u64,
+    /// How long ago it last was caught up, milliseconds; 0 when it is.
+    pub lag_ms: u64,
     pub groups: u64,
     /// Records that did not fit, by reason.
     pub skipped: Vec<Skipped>,

@@ -167,7 +167,7 @@ impl DashboardSource {
         shown
             .map(|view| {
                 let skipped: u64 = view.skipped.iter().map(|skipped| skipped.count).sum();
-                json!({ "table": view.table, "phase": phase(&view.phase), "lag": view.lag, "skipped": skipped })
+                json!({ "table": view.table, "phase": phase(&view.phase), "lag": view.lag, "lag_ms": view.lag_ms, "skipped": skipped })
             })
             .collect()
     }

@@ -99,6 +99,8 @@ fn views(inner: &Inner, text: &mut Text) {
     let each = || views.iter().map(|view| (label(view.table.as_str()), view));
     let lag = each().map(|(label, view)| (label, view.lag));
     text.family(("view_lag_positions", "gauge", "Positions a view has not folded in yet."), lag);
+    let lag_seconds = each().map(|(label, view)| (label, std::time::Duration::from_millis(view.lag_ms).as_secs_f64()));
+    text.family(("view_lag_seconds", "gauge", "Time since a view was caught up."), lag_seconds);
     let folded = each().map(|(label, view)| (label, view.folded));
     text.family(("view_folded_changes_total", "counter", "Changes a view folded since the start."), folded);
     let groups = each().map(|(label, view)| (label, view.groups));

@@ -105,6 +105,7 @@ fn view(view: &ViewRow) -> Value {
         "stopped": matches!(view.phase, Phase::Stopped(_)),
         "cursor": view.cursor.map(|cursor| cursor.0.to_string()),
         "lag": view.lag,
+        "lag_ms": view.lag_ms,
         "groups": view.groups,
         "folded": view.folded,
         "skipped": view.skipped.iter()

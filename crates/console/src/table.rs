@@ -101,7 +101,7 @@ fn token(key: &Key) -> String {
 }
 
 fn key_of(table: &Table, token: &str) -> Option<Key> {
-    if !token.is_ascii() || token.len() % 2 != 0 {
+    if !token.is_ascii() || !token.len().is_multiple_of(2) {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(&token[at..at + 2], 16).ok();

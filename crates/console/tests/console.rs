@@ -40,6 +40,7 @@ fn config() -> Config {
         phase: Phase::Live,
         cursor: None,
         lag: 7,
+        lag_ms: 1500,
         groups: 2,
         skipped: vec![Skipped { reason: "no region".into(), count: 3 }],
         samples: Vec::new(),
@@ -311,7 +312,8 @@ async fn what_is_not_there_or_not_allowed_is_said_plainly() {
     let rig = Rig::new();
     let evil = [("host", "rebound.example:8000")];
     let origin = [("origin", "http://elsewhere.example")];
-    let cases: [(Method, &str, &[(&str, &str)], u16); 10] = [
+    type Case<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], u16);
+    let cases: [Case; 10] = [
         (Method::GET, "/nowhere", &[], 404),
         (Method::GET, "/dashboards/nope", &[], 404),
         (Method::GET, "/dashboards/nope/feed", &[], 404),
@@ -373,6 +375,7 @@ async fn the_overview_and_the_metrics_agree_with_the_database() {
     for line in [
         "streamfold_table_items{table=\"votes\"} 1",
         "streamfold_view_lag_positions{view=\"totals\"} 7",
+        "streamfold_view_lag_seconds{view=\"totals\"} 1.5",
         "streamfold_view_skipped_records_total{view=\"totals\",reason=\"no region\"} 3",
         "streamfold_requests_total{operation=\"PutItem\"} 5",
         "streamfold_poisoned 0",

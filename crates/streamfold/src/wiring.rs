@@ -97,6 +97,7 @@ fn view_row(status: &pipeline::ViewStatus) -> console::ViewRow {
         },
         cursor: Some(status.cursor),
         lag: status.lag_changes,
+        lag_ms: status.lag_ms,
         groups: status.groups,
         skipped: status.skipped.iter().map(skipped).collect(),
         samples: status.samples.iter().map(sample).collect(),
