@@ -2,7 +2,7 @@
 
 use crate::{Config, dynamodb::names, time};
 use db::{Db, Stream};
-use item::{Change, Seq, TableId};
+use item::{Change, Seq};
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -47,12 +47,14 @@ pub(super) fn parse_sequence_number(text: &str) -> Option<(u16, Seq)> {
     Some((text[..4].parse().ok()?, Seq(text[4..].parse().ok()?)))
 }
 
-/// 32 hexadecimal digits, the same whenever the change is read.
-pub(super) fn event_id(timeline: u16, table: TableId, change: &Change) -> String {
-    let mut place = [0; 14];
+/// 32 hexadecimal digits, the same whenever the change is read. The stream's time is in it, so that a database begun
+/// anew does not repeat the ids of the one before.
+pub(super) fn event_id(timeline: u16, stream: &Stream, change: &Change) -> String {
+    let mut place = [0; 22];
     place[..2].copy_from_slice(&timeline.to_le_bytes());
-    place[2..6].copy_from_slice(&table.0.to_le_bytes());
-    place[6..].copy_from_slice(&change.seq.0.to_le_bytes());
+    place[2..6].copy_from_slice(&stream.table.0.to_le_bytes());
+    place[6..14].copy_from_slice(&stream.created_ms.to_le_bytes());
+    place[14..].copy_from_slice(&change.seq.0.to_le_bytes());
     format!("{:032x}", xxh3_128(&place))
 }
 
@@ -60,7 +62,7 @@ pub(super) fn event_id(timeline: u16, table: TableId, change: &Change) -> String
 mod tests {
     use super::*;
     use db::StreamViewType;
-    use item::{KeyAttribute, KeyKind, KeySchema};
+    use item::{KeyAttribute, KeyKind, KeySchema, TableId};
 
     #[test]
     fn names_have_the_lengths_that_sdks_check_and_lead_back() {

@@ -127,7 +127,7 @@ impl Reading {
 }
 
 fn record(mut record: Object<'_>, stream: &Stream, change: &Change, timeline: u16, region: &str) {
-    record.text("eventID", &names::event_id(timeline, stream.table, change));
+    record.text("eventID", &names::event_id(timeline, stream, change));
     record.text(
         "eventName",
         match (&change.old, &change.new) {

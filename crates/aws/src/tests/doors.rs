@@ -139,6 +139,11 @@ fn bodies_that_are_no_requests_are_refused_as_aws_does() {
             400 SerializationException: Start of structure or map found where not expected
             400 SerializationException: Unexpected value type in payload"#]],
     );
+}
+
+#[test]
+fn scalars_of_the_wrong_type_are_refused_as_aws_does() {
+    let house = House::new();
     house.replay(
         "Query",
         &["{'Limit':'1'}", "{'Limit':true}", "{'ConsistentRead':1}"],

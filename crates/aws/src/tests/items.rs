@@ -5,7 +5,7 @@ use super::*;
 const VOTE: &str = "{'TableName':'votes','Item':{'id':{'S':'1'},'region':{'S':'SOUTH'},'n':{'N':'1.50'}}";
 
 #[test]
-fn an_item_is_put_read_changed_and_deleted() {
+fn an_item_is_put_if_its_condition_holds_and_read() {
     let house = House::furnished();
     house.replay(
         "PutItem",
@@ -47,6 +47,12 @@ fn an_item_is_put_read_changed_and_deleted() {
             {"ConsumedCapacity":{"TableName":"votes","CapacityUnits":0.5}}
             {}"#]],
     );
+}
+
+#[test]
+fn an_item_is_changed_and_deleted_and_shown_as_asked() {
+    let house = House::furnished();
+    house.replay("PutItem", &[&format!("{VOTE}}}")], expect_test::expect!["{}"]);
     let update = |rest: &str| format!("{{'TableName':'votes','Key':{{'id':{{'S':'1'}}}},{rest}}}");
     let add = "'UpdateExpression':'ADD n :one SET m = :one','ExpressionAttributeValues':{':one':{'N':'1'}}";
     house.replay(
@@ -81,7 +87,7 @@ fn an_item_is_put_read_changed_and_deleted() {
 }
 
 #[test]
-fn writes_that_cannot_be_are_refused_in_the_order_of_aws() {
+fn puts_that_cannot_be_are_refused_in_the_order_of_aws() {
     let house = House::furnished();
     let long = "k".repeat(2049);
     let name = "x".repeat(256);
@@ -133,6 +139,11 @@ fn writes_that_cannot_be_are_refused_in_the_order_of_aws() {
             400 ValidationException: 1 validation error detected: ExpressionAttributeNames must not be empty
             400 ValidationException: 1 validation error detected: One or more parameter values were invalid: Value must be provided when Exists is true for Attribute: a"#]],
     );
+}
+
+#[test]
+fn updates_that_cannot_be_are_refused_in_the_order_of_aws() {
+    let house = House::furnished();
     house.replay(
         "UpdateItem",
         &[
@@ -159,6 +170,11 @@ fn writes_that_cannot_be_are_refused_in_the_order_of_aws() {
             400 ValidationException: 1 validation error detected: Invalid UpdateExpression: Syntax error; token: "INVALID", near: "INVALID SYNTAX"
             400 ValidationException: The document path provided in the update expression is invalid for update"#]],
     );
+}
+
+#[test]
+fn gets_that_cannot_be_are_refused_in_the_order_of_aws() {
+    let house = House::furnished();
     house.replay(
         "GetItem",
         &[

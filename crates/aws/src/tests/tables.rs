@@ -58,11 +58,18 @@ fn a_table_is_created_described_listed_changed_and_deleted() {
             400 ResourceNotFoundException: Requested resource not found: Table: none not found
             400 ValidationException: GlobalSecondaryIndexUpdates: secondary indexes are not supported yet"#]],
     );
+}
+
+#[test]
+fn a_protected_table_is_not_deleted_and_a_deleted_one_is_gone() {
+    let house = House::furnished();
+    let protect = "{'TableName':'votes','DeletionProtectionEnabled':true}".replace('\'', "\"");
+    house.ok("UpdateTable", &protect);
     house.replay("DeleteTable", &["{'TableName':'votes'}", "{'TableName':'none'}", "{}"], expect_test::expect![[r#"
         400 ValidationException: Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.
         400 ResourceNotFoundException: Requested resource not found: Table: none not found
         400 ValidationException: The parameter 'TableName' is required but was not present in the request"#]]);
-    house.ok("UpdateTable", &protect.replace('\'', "\"").replace("true", "false"));
+    house.ok("UpdateTable", &protect.replace("true", "false"));
     assert!(house.ok("DeleteTable", r#"{"TableName":"votes"}"#).contains(r#""TableStatus":"DELETING""#));
     house.replay(
         "DescribeTable",
