@@ -123,15 +123,6 @@ impl Batch {
         self.push(key, None, seq);
     }
 
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
     fn push(&mut self, key: Vec<u8>, value: Option<Bytes>, seq: Seq) {
         assert!(!key.is_empty() && key.len() <= usize::from(u16::MAX), "a key has 1 to 65,535 bytes");
         assert!(*key < *RESERVED, "the key is reserved");
@@ -260,14 +251,8 @@ impl Store {
         }
     }
 
-    /// Keeps the versions visible at `at` until the guard is dropped. Should they be gone, the guard holds the head
-    /// instead: read at [`Snapshot::seq`].
-    #[must_use]
-    pub fn snapshot(&self, at: Seq) -> Snapshot {
-        Snapshot::hold(&self.0.readers, at).unwrap_or_else(|_| self.latest())
-    }
-
-    /// A snapshot of the head; unlike reading the head first, nothing can come in between.
+    /// Keeps the versions visible at the head until the guard is dropped: read at [`Snapshot::seq`]. Unlike reading the
+    /// head first, nothing can come in between.
     #[must_use]
     pub fn latest(&self) -> Snapshot {
         Snapshot { seq: self.0.readers.open_head(), readers: Arc::clone(&self.0.readers) }
