@@ -1,8 +1,8 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RetryToken, Scan, Stream,
-    StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RetryToken, Scan, StateEntry,
+    Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
@@ -155,6 +155,8 @@ impl Db {
         let store = Store::open(store::Options { dir: dir.join("state"), memory })
             .map_err(|error| OpenError::Store(error.to_string()))?;
         let inner = Arc::new(Db::recover(options, env, store, Some(lock), false)?);
+        // The state engine makes its folder without syncing the one it is in.
+        inner.env.disk.sync_dir(&dir).map_err(io)?;
         let threads = keeper::spawn(&inner).map_err(io)?;
         Ok(Db(Arc::new(Handle { inner, threads: Mutex::new(threads) })))
     }
@@ -361,7 +363,7 @@ impl Db {
     }
 
     pub fn write(&self, write: Write, retry: Option<RetryToken>) -> Ticket<Written> {
-        self.submit(|reply| Action::Write(write, retry, reply))
+        self.submit(|reply| Action::Write(Box::new(write), retry, reply))
     }
 
     /// Independent writes of one call (BatchWriteItem), in one group; no key twice.
@@ -489,12 +491,7 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
-    pub fn follower_states(
-        &self,
-        follower: FollowerId,
-        start: &[u8],
-        max: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn follower_states(&self, follower: FollowerId, start: &[u8], max: usize) -> Result<Vec<StateEntry>, Error> {
         crate::follower::states(&self.inner().shared, follower, start, max)
     }
 }

@@ -7,14 +7,6 @@ use item::{Item, Key, Seq, TableId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FollowerId(pub u32);
 
-/// Where a follower stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Follower {
-    pub id: FollowerId,
-    /// Everything up to and including this position is folded in.
-    pub cursor: Seq,
-}
-
 /// What a follower has made of the log up to a position: one atomic entry.
 #[derive(Clone, Debug)]
 pub struct FollowerCommit {
@@ -27,6 +19,9 @@ pub struct FollowerCommit {
     /// The follower's own state, after: key -> value, `None` removes.
     pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
+
+/// One entry of a follower's state: key and value.
+pub type StateEntry = (Vec<u8>, Vec<u8>);
 
 /// One output row: the item as it is now, or `None` where the group vanished.
 #[derive(Clone, Debug)]
@@ -46,7 +41,7 @@ pub(crate) fn states(
     follower: FollowerId,
     start: &[u8],
     max: usize,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+) -> Result<Vec<StateEntry>, Error> {
     let prefix = rows::states(follower);
     let at = shared.store.latest();
     let range = shared.store.range(&rows::state(follower, start), &rows::after(&prefix), at.seq(), false);

@@ -24,7 +24,7 @@ mod write;
 pub use database::{Db, Durability, Options, SimStore, Snapshot, Status};
 pub use env::Env;
 pub use error::{Error, OpenError};
-pub use follower::{Follower, FollowerCommit, FollowerId, Row};
+pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use read::{Page, Query, Scan};
 pub use stream::{ChangePage, Stream, StreamRead, StreamViewType};
 pub use table::{Billing, Fingerprint, Table, TableSpec, TableStats, TableUpdate, ViewSpec};

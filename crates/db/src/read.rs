@@ -1,11 +1,6 @@
 //! Reading items: one, a range of one partition, or a table, each at a `Seq`.
 
-use crate::{
-    Error, Table,
-    commit::Shared,
-    rows,
-    store,
-};
+use crate::{Error, Table, commit::Shared, rows, store};
 use item::{Item, Key, KeyValue, Seq, SortRange, codec, expression::Condition, size};
 
 /// DynamoDB's page: at most this many bytes of items are read for one Query or Scan page, before filtering.

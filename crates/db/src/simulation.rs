@@ -67,7 +67,10 @@ impl Run {
             ..TableSpec::new("votes", key_schema("id", KeyKind::S))
         };
         run.db().create_table(spec).wait().expect("creates votes");
-        run.db().create_table(TableSpec::new("counts", key_schema("region", KeyKind::S))).wait().expect("creates counts");
+        run.db()
+            .create_table(TableSpec::new("counts", key_schema("region", KeyKind::S)))
+            .wait()
+            .expect("creates counts");
         run.db().chores(true).expect("a healthy disk");
         run
     }
@@ -205,10 +208,7 @@ impl Run {
         let rows = deltas.into_iter().map(|(region, delta)| {
             let stored = self.db().get(&counts, &key(&region)).expect("reads");
             let count = stored.map_or(0, |row| count_of(&row)) + delta;
-            let row = Item::from_iter([
-                ("region", Value::S(region.clone())),
-                ("count", Value::N(Number::from(count))),
-            ]);
+            let row = Item::from_iter([("region", Value::S(region.clone())), ("count", Value::N(Number::from(count)))]);
             Row { table: counts.id, key: key(&region), new: (count != 0).then_some(row) }
         });
         let commit = FollowerCommit {
@@ -248,7 +248,11 @@ impl Run {
         let votes = self.table("votes");
         let counted = self.db().recount(&votes).expect("reads");
         let kept = self.db().stats(votes.id);
-        assert_eq!((counted.items, counted.bytes, counted.fingerprint), (kept.items, kept.bytes, kept.fingerprint), "{seed}");
+        assert_eq!(
+            (counted.items, counted.bytes, counted.fingerprint),
+            (kept.items, kept.bytes, kept.fingerprint),
+            "{seed}"
+        );
         assert_eq!(self.fold_stream(), now, "{seed}: the stream adds up to the table");
         while self.lag() {
             self.follow();

@@ -110,8 +110,7 @@ impl Head {
         let mut waiting = self.waiting.lock().expect("no holder panics");
         waiting.count += 1;
         let still = |waiting: &mut Waiting| !waiting.closed && self.get() <= seen;
-        let (mut waiting, _) =
-            self.moved.wait_timeout_while(waiting, timeout, still).expect("no holder panics");
+        let (mut waiting, _) = self.moved.wait_timeout_while(waiting, timeout, still).expect("no holder panics");
         waiting.count -= 1;
         drop(waiting);
         self.get()
@@ -329,25 +328,26 @@ impl Core {
         let head = self.shared.head.get();
         let now = self.last_ms.max(self.env.clock.now_ms());
         let old_bucket = (now / rows::CALL_BUCKET_MS).saturating_sub(1);
-        let mut ranges = vec![(rows::calls_before(old_bucket), None)];
+        let mut ranges = vec![Garbage { range: rows::calls_before(old_bucket), done: None }];
         let (start, end) = rows::meta_range();
         for row in self.shared.store.range(&start, &end, head, false) {
             let (key, _) = row.map_err(|error| Error::Read(error.to_string()))?;
             if let Some((b'D', id)) = rows::meta_kind(&key) {
                 let items = rows::items(TableId(id));
                 let states = rows::states(FollowerId(id));
-                ranges.push(((items.clone(), rows::after(&items)), None));
-                ranges.push(((states.clone(), rows::after(&states)), Some(rows::dead(TableId(id)))));
+                ranges.push(Garbage { range: (items.clone(), rows::after(&items)), done: None });
+                let done = Some(rows::dead(TableId(id)));
+                ranges.push(Garbage { range: (states.clone(), rows::after(&states)), done });
             }
         }
         self.remove_rows(ranges, head)
     }
 
-    fn remove_rows(&mut self, ranges: Vec<((Vec<u8>, Vec<u8>), Option<Vec<u8>>)>, head: Seq) -> Result<bool, Error> {
+    fn remove_rows(&mut self, ranges: Vec<Garbage>, head: Seq) -> Result<bool, Error> {
         const AT_ONCE: usize = 2_000;
         let mut batch = Batch::new();
         let mut removed = 0;
-        for ((start, end), done) in ranges {
+        for Garbage { range: (start, end), done } in ranges {
             let before = removed;
             for row in self.shared.store.range(&start, &end, head, false).take(AT_ONCE - removed) {
                 let (key, _) = row.map_err(|error| Error::Read(error.to_string()))?;
@@ -391,6 +391,13 @@ impl Core {
             .entry(id)
             .or_insert_with(|| shared.totals.read().expect("no holder panics").get(&id).copied().unwrap_or_default())
     }
+}
+
+/// A range of rows that nobody reads any more.
+struct Garbage {
+    range: (Vec<u8>, Vec<u8>),
+    /// The row that says so, to be removed last.
+    done: Option<Vec<u8>>,
 }
 
 /// Totals as rows of the state engine, right at `head`.

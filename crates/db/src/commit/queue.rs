@@ -12,7 +12,7 @@ use std::{
 
 /// One request, with the way back to whoever asked.
 pub(crate) enum Action {
-    Write(Write, Option<RetryToken>, Reply<Written>),
+    Write(Box<Write>, Option<RetryToken>, Reply<Written>),
     Batch(Vec<Write>, Option<RetryToken>, Reply<Vec<Written>>),
     Create(Box<TableSpec>, Reply<Arc<Table>>),
     Update(String, Box<TableUpdate>, Reply<Arc<Table>>),
@@ -84,11 +84,8 @@ impl Queue {
     pub fn submit<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
         let (reply, ticket) = Ticket::new();
         let mut state = self.state();
-        let refused = if state.closed {
-            Some(Error::Closed)
-        } else {
-            (state.actions.len() >= self.limit).then_some(Error::Busy)
-        };
+        let refused =
+            if state.closed { Some(Error::Closed) } else { (state.actions.len() >= self.limit).then_some(Error::Busy) };
         if let Some(error) = refused {
             return Ticket::ready(Err(error));
         }

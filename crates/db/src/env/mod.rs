@@ -41,6 +41,7 @@ pub trait Dice: Send + Sync {
 
 /// Files as the log needs them. Names become durable with [`Disk::sync_dir`], contents with [`File::sync`].
 pub trait Disk: Send + Sync {
+    /// Creates a folder and what is missing above it; their names are durable.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
 
     /// Files directly in `dir`, in no order.
@@ -70,5 +71,6 @@ pub trait File: Send + Sync {
     /// Makes the contents and the length durable (`fdatasync`).
     fn sync(&self) -> io::Result<()>;
 
-    fn len(&self) -> io::Result<u64>;
+    /// Length in bytes.
+    fn size(&self) -> io::Result<u64>;
 }

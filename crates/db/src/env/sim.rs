@@ -94,7 +94,7 @@ impl World {
         let names: Vec<PathBuf> = state.names.keys().chain(state.durable_names.keys()).cloned().collect();
         let mut kept = BTreeMap::new();
         for name in names {
-            let from_program = state.roll() % 2 == 0;
+            let from_program = state.roll().is_multiple_of(2);
             let source = if from_program { &state.names } else { &state.durable_names };
             if let Some(file) = source.get(&name) {
                 kept.insert(name, *file);
@@ -134,7 +134,7 @@ impl State {
         while at < bytes.len() {
             let position = usize::try_from(offset).expect("simulated files are small") + at;
             let length = (SECTOR - position % SECTOR).min(bytes.len() - at);
-            let reaches = mood == 0 || (mood == 1 && self.roll() % 2 == 0);
+            let reaches = mood == 0 || (mood == 1 && self.roll().is_multiple_of(2));
             if reaches {
                 overwrite(durable, position, &bytes[at..at + length]);
             }
@@ -274,7 +274,7 @@ impl File for SimFile {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.world.state().files[self.file].now.len() as u64)
     }
 }

@@ -6,16 +6,19 @@
 use crate::{FollowerId, RetryToken, stream::StreamRead};
 use item::{Change, Origin, Seq, TableId, codec};
 
+/// A row of the state engine after an entry: key and value, `None` removes.
+pub(crate) type RowRef<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// One entry, borrowed from the bytes of its frame.
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
     Change(ChangeEntry<'a>),
     /// Catalogue rows after a change of schema: key and value, `None` removes.
-    Schema(Vec<(&'a [u8], Option<&'a [u8]>)>),
+    Schema(Vec<RowRef<'a>>),
     Follower {
         follower: FollowerId,
         upto: Seq,
-        state: Vec<(&'a [u8], Option<&'a [u8]>)>,
+        state: Vec<RowRef<'a>>,
     },
 }
 
@@ -161,7 +164,7 @@ impl<'a> Reader<'a> {
         self.take(length as usize)
     }
 
-    fn rows(&mut self) -> Option<Vec<(&'a [u8], Option<&'a [u8]>)>> {
+    fn rows(&mut self) -> Option<Vec<RowRef<'a>>> {
         let count = self.u32()?;
         let mut rows = Vec::new();
         for _ in 0..count {

@@ -196,7 +196,7 @@ impl Log {
 
     fn load_index(&self, segment: &Segment) -> io::Result<Index> {
         let saved = self.disk.open(&Layout::index(&segment.path)).and_then(|file| {
-            let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
+            let mut bytes = vec![0; usize::try_from(file.size()?).unwrap_or(0)];
             file.read_at(&mut bytes, 0)?;
             Ok(bytes)
         });

@@ -165,7 +165,7 @@ fn walk(
 fn cut_torn_tail(last: &Segment, next: Seq) -> Result<(), OpenError> {
     const CHUNK: u64 = 1 << 20;
     let failed = |error| io_error(&last.path, error);
-    let length = last.file.len().map_err(failed)?;
+    let length = last.file.size().map_err(failed)?;
     let end = last.end();
     let mut at = end;
     let mut torn = false;
@@ -201,7 +201,8 @@ fn refuse_later_frames(last: &Segment, at: u64, chunk: &[u8], end: u64, next: Se
         let offset = at + start as u64;
         let bytes = last.bytes(offset, offset + HEADER as u64 + u64::from(header.body)).map_err(failed)?;
         if Frame::read(&bytes).is_some() {
-            let what = format!("a frame that was on disk is damaged (position {next}); a valid one follows at {offset}");
+            let what =
+                format!("a frame that was on disk is damaged (position {next}); a valid one follows at {offset}");
             return Err(corrupt(&last.path, end, what));
         }
     }

@@ -88,9 +88,7 @@ impl SegmentHeader {
         };
         match parse(&mut reader) {
             Some((FORMAT, header)) => Ok(Some(header)),
-            Some((found, _)) if found > FORMAT => {
-                Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT })
-            }
+            Some((found, _)) if found > FORMAT => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
             _ => Ok(None),
         }
     }
@@ -271,7 +269,7 @@ impl Segment {
     /// which it answers.
     pub fn walk(&self, from: u64, mut visit: impl FnMut(&Frame<'_>, u64) -> io::Result<()>) -> io::Result<u64> {
         let mut at = from;
-        let length = self.file.len()?;
+        let length = self.file.size()?;
         let mut window = Vec::new();
         let mut window_at = at;
         loop {
