@@ -100,7 +100,8 @@ describe("the votes dashboard", () => {
   it("shows the newest vote on top", async () => {
     const newest = page.locator(".vote").first();
     assert.equal(await newest.getAttribute("data-kind"), "new");
-    assert.match(await newest.innerText(), /Bike lanes[^]*South/);
+    await newest.locator('[title="region: SOUTH"]').waitFor();
+    await newest.locator('[title="improvement: BIKE_LANES"]').waitFor();
   });
 
   it("moves a vote that was changed", async () => {
