@@ -126,6 +126,8 @@ pub(crate) struct Core {
     /// Time of the last group; times never go backwards.
     last_ms: u64,
     group: Group,
+    /// What is published, or will be with the group.
+    catalog: Arc<Catalog>,
     /// Totals that changed since the state engine last kept them.
     unsaved: BTreeMap<TableId, TableStats>,
 }
@@ -138,6 +140,7 @@ struct Group {
     overlay: HashMap<Vec<u8>, Option<Vec<u8>>>,
     totals: BTreeMap<TableId, TableStats>,
     cursors: HashMap<FollowerId, Seq>,
+    /// It changes the catalogue, which was this before.
     catalog: Option<Arc<Catalog>>,
     /// Ids of calls in this group: a repeat waits for the next one.
     calls: Vec<[u8; 16]>,
@@ -156,23 +159,28 @@ impl Core {
         unsaved: BTreeMap<TableId, TableStats>,
     ) -> Core {
         let Recovered { writer, last_ms } = recovered;
-        Core { shared, writer, env, durability, last_ms, group: Group::default(), unsaved }
+        let catalog = shared.catalog();
+        Core { catalog, shared, writer, env, durability, last_ms, group: Group::default(), unsaved }
     }
 
     /// Carries out the waiting actions as one group, as far as it has room, and answers them.
     pub fn commit(&mut self, queue: &Queue) {
         self.relieve_pressure();
         if let Some(why) = self.shared.poisoned() {
-            queue.drain(|action| action.refuse(&Error::Poisoned(why.clone())));
+            queue.take().into_iter().for_each(|action| action.refuse(&Error::Poisoned(why.clone())));
             return;
         }
+        let mut waiting = queue.take();
         self.begin();
         while self.writer.builder.len() < GROUP_BYTES {
-            let Some(action) = queue.take() else { break };
+            let Some(action) = waiting.pop_front() else { break };
             if let Some(repeat) = self.take(action) {
-                queue.put_back(repeat);
+                waiting.push_front(repeat);
                 break;
             }
+        }
+        if !waiting.is_empty() {
+            queue.put_back(waiting);
         }
         self.finish();
     }
@@ -220,6 +228,10 @@ impl Core {
     /// Writes, syncs, applies, publishes and answers the group.
     fn finish(&mut self) {
         let outcome = if self.writer.builder.is_empty() { Ok(()) } else { self.write_group() };
+        if let Some(before) = self.group.catalog.take() {
+            // The group was not written, so neither was its change of schema.
+            self.catalog = before;
+        }
         let group = std::mem::take(&mut self.group);
         let head = self.shared.head.get();
         if outcome.is_ok() {
@@ -255,14 +267,15 @@ impl Core {
         if !self.group.cursors.is_empty() {
             self.shared.cursors.write().expect("no holder panics").extend(self.group.cursors.drain());
         }
-        if let Some(catalog) = self.group.catalog.take() {
-            self.publish_catalog(catalog);
+        if self.group.catalog.take().is_some() {
+            self.publish_catalog();
         }
         self.writer.publish();
         self.shared.head.set(last);
     }
 
-    fn publish_catalog(&mut self, catalog: Arc<Catalog>) {
+    fn publish_catalog(&mut self) {
+        let catalog = self.catalog.clone();
         self.unsaved.retain(|id, _| catalog.by_id.contains_key(id));
         self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.by_id.contains_key(id));
         let follows = |id: &FollowerId| catalog.by_id.contains_key(&TableId(id.0));
@@ -368,14 +381,8 @@ impl Core {
         Ok(removed >= AT_ONCE)
     }
 
-    /// The catalogue as the group sees it.
-    fn catalog(&self) -> Arc<Catalog> {
-        self.group.catalog.clone().unwrap_or_else(|| self.shared.catalog())
-    }
-
     fn table(&self, id: TableId) -> Result<Arc<Table>, Error> {
-        let catalog = self.catalog();
-        catalog.by_id.get(&id).cloned().ok_or_else(|| Error::TableNotFound(format!("#{}", id.0)))
+        self.catalog.by_id.get(&id).cloned().ok_or_else(|| Error::TableNotFound(format!("#{}", id.0)))
     }
 
     /// Position of the entry that is built next.

@@ -98,17 +98,16 @@ impl Queue {
         ticket
     }
 
-    pub fn take(&self) -> Option<Action> {
-        self.state().actions.pop_front()
+    /// Everything that waits, in order.
+    pub fn take(&self) -> VecDeque<Action> {
+        std::mem::take(&mut self.state().actions)
     }
 
-    pub fn put_back(&self, action: Action) {
-        self.state().actions.push_front(action);
-    }
-
-    pub fn drain(&self, visit: impl FnMut(Action)) {
-        let actions = std::mem::take(&mut self.state().actions);
-        actions.into_iter().for_each(visit);
+    /// Gives back what did not fit, ahead of what has come since.
+    pub fn put_back(&self, mut actions: VecDeque<Action>) {
+        let mut state = self.state();
+        actions.append(&mut state.actions);
+        state.actions = actions;
     }
 
     pub fn is_empty(&self) -> bool {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 impl Core {
     pub(super) fn create_table(&mut self, spec: TableSpec) -> Result<Arc<Table>, Error> {
-        let mut catalog = (*self.catalog()).clone();
+        let mut catalog = (*self.catalog).clone();
         if catalog.by_name.contains_key(&spec.name) {
             return Err(Error::TableExists(spec.name));
         }
@@ -35,7 +35,7 @@ impl Core {
     }
 
     pub(super) fn update_table(&mut self, name: &str, update: TableUpdate) -> Result<Arc<Table>, Error> {
-        let mut catalog = (*self.catalog()).clone();
+        let mut catalog = (*self.catalog).clone();
         let old = catalog.by_name.get(name).cloned().ok_or_else(|| Error::TableNotFound(name.to_owned()))?;
         let mut table = (*old).clone();
         let mut changed = Vec::new();
@@ -69,7 +69,7 @@ impl Core {
     }
 
     pub(super) fn delete_table(&mut self, name: &str) -> Result<Arc<Table>, Error> {
-        let mut catalog = (*self.catalog()).clone();
+        let mut catalog = (*self.catalog).clone();
         let table = catalog.by_name.get(name).cloned().ok_or_else(|| Error::TableNotFound(name.to_owned()))?;
         if table.spec.deletion_protection {
             return Err(Error::Protected(name.to_owned()));
@@ -120,6 +120,7 @@ impl Core {
                 None => self.group.batch.remove(key, seq),
             }
         }
-        self.group.catalog = Some(Arc::new(catalog));
+        let before = std::mem::replace(&mut self.catalog, Arc::new(catalog));
+        self.group.catalog.get_or_insert(before);
     }
 }

@@ -78,6 +78,12 @@ impl<'a> Frame<'a> {
         (checksum(&bytes[..HEADER - 8], body) == header.checksum).then_some(Frame { header, body })
     }
 
+    /// Reads the frame that was just built, without checking what was just computed.
+    fn built(bytes: &'a [u8]) -> Frame<'a> {
+        let header = Header::read(bytes).expect("a built frame has a header");
+        Frame { header, body: &bytes[HEADER..HEADER + header.body as usize] }
+    }
+
     /// Entries with their positions, in order.
     pub fn entries(&self) -> impl Iterator<Item = (Seq, Raw<'a>)> {
         let mut rest = self.body;
@@ -198,8 +204,8 @@ impl Builder {
         (self.bytes.len() + 4 + totals * TOTALS_BYTES).next_multiple_of(ALIGN) as u64
     }
 
-    /// The bytes of the frame that [`Builder::finish`] completed.
-    pub fn finished(&self) -> &[u8] {
-        &self.bytes
+    /// The frame that [`Builder::finish`] completed.
+    pub fn finished(&self) -> Frame<'_> {
+        Frame::built(&self.bytes)
     }
 }
