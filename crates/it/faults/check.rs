@@ -14,11 +14,16 @@ pub fn options(dir: &Path) -> Options {
     Options { memory: super::MEMORY, segment_bytes: super::SEGMENT_BYTES, ..Options::new(dir) }
 }
 
-/// Checks the image in `dir`, made for a power loss at `position`; an error says what does not hold.
-pub fn check(dir: &Path, writers: &[Writer], position: u64) -> Result<(), String> {
+/// Checks the image in `dir`, made for a power loss at `position` (`None`: the newest writes may be missing, wherever it
+/// was); an error says what does not hold.
+pub fn check(dir: &Path, writers: &[Writer], position: Option<u64>) -> Result<(), String> {
     let db = Db::open(options(dir), Env::real()).map_err(|error| format!("it does not open: {error}"))?;
     let Some(votes) = db.table("votes") else {
-        let lost = possible(writers, position).into_iter().find(|(_, vote)| !vote.stamps.contains(&None));
+        let lost = position
+            .map(|position| possible(writers, position))
+            .unwrap_or_default()
+            .into_iter()
+            .find(|(_, vote)| !vote.stamps.contains(&None));
         return lost.map_or(Ok(()), |(id, _)| Err(format!("the table is gone, and {id} with it")));
     };
     consistent(&db, &votes, writers, position)?;
@@ -35,10 +40,12 @@ pub fn check(dir: &Path, writers: &[Writer], position: u64) -> Result<(), String
     if !items.contains_key("after the crash") {
         return Err("a write after the crash is gone after a restart".to_owned());
     }
-    consistent(&db, &votes, writers, position).map_err(|error| format!("after one more write and restart: {error}"))
+    acknowledged(&items, writers, position)
+        .and_then(|()| fingerprints(&db))
+        .map_err(|error| format!("after one more write and restart: {error}"))
 }
 
-fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: u64) -> Result<(), String> {
+fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: Option<u64>) -> Result<(), String> {
     let items = all(db, votes)?;
     acknowledged(&items, writers, position)?;
     whole_batches(&items, writers)?;
@@ -46,6 +53,11 @@ fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: u64) -> Resu
     if streamed != items {
         return Err(differ("the stream adds up to something else than the table", &streamed, &items));
     }
+    fingerprints(db)?;
+    view(db, &at_view)
+}
+
+fn fingerprints(db: &Db) -> Result<(), String> {
     for table in db.tables() {
         let (kept, counted) = (db.stats(table.id), db.recount(&table).map_err(|error| error.to_string())?);
         let same = (kept.items, kept.bytes, kept.fingerprint) == (counted.items, counted.bytes, counted.fingerprint);
@@ -53,7 +65,7 @@ fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: u64) -> Resu
             return Err(format!("table {} says {kept:?}, but a recount is {counted:?}", table.spec.name));
         }
     }
-    view(db, &at_view)
+    Ok(())
 }
 
 /// Everything in a table, by its first key attribute and, where there is one, its second.
@@ -76,7 +88,8 @@ fn all(db: &Db, table: &Table) -> Result<Votes, String> {
     }
 }
 
-fn acknowledged(items: &Votes, writers: &[Writer], position: u64) -> Result<(), String> {
+fn acknowledged(items: &Votes, writers: &[Writer], position: Option<u64>) -> Result<(), String> {
+    let Some(position) = position else { return Ok(()) };
     let mut possible = possible(writers, position);
     for (id, vote) in &possible {
         let found = items.get(*id).map(|item| text(item, "stamp"));
@@ -126,7 +139,8 @@ fn fold(db: &Db, votes: &Table) -> Result<(Votes, Votes), String> {
         from = page.next;
     }
     // A view that has not begun has folded nothing.
-    let at_view = at_view.unwrap_or_else(|| if view.is_some_and(|cursor| cursor > Seq::ZERO) { now.clone() } else { Votes::new() });
+    let at_view = at_view
+        .unwrap_or_else(|| if view.is_some_and(|cursor| cursor > Seq::ZERO) { now.clone() } else { Votes::new() });
     Ok((now, at_view))
 }
 
@@ -140,12 +154,25 @@ fn view(db: &Db, votes: &Votes) -> Result<(), String> {
         Some(Value::N(number)) => number.to_string().parse().unwrap_or(0),
         _ => 0,
     };
-    let rows: BTreeMap<String, u64> = all(db, &table)?.iter().map(|(group, row)| (group.clone(), number(row))).collect();
-    if rows == counted { Ok(()) } else { Err(format!("total_votes is {rows:?}, but at its position a recount is {counted:?}")) }
+    let rows: BTreeMap<String, u64> =
+        all(db, &table)?.iter().map(|(group, row)| (group.clone(), number(row))).collect();
+    if rows == counted {
+        return Ok(());
+    }
+    let own = match pipeline::verify(db, &table) {
+        Ok(found) => format!("{found:?}"),
+        Err(pipeline::VerifyError::Filling) => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    let (cursor, head) = (db.follower_cursor(FollowerId(table.id.0)), db.head());
+    let (sum, right) = (rows.values().sum::<u64>(), counted.values().sum::<u64>());
+    let what = format!("total_votes sums to {sum}, but a recount at its position {cursor:?} (head {head}) to {right}");
+    Err(format!("{what}: {rows:?}, {counted:?}; it says of itself: {own}"))
 }
 
 fn differ(what: &str, left: &Votes, right: &Votes) -> String {
-    let ids: Vec<&String> = left.keys().chain(right.keys()).filter(|id| left.get(*id) != right.get(*id)).take(5).collect();
+    let ids: Vec<&String> =
+        left.keys().chain(right.keys()).filter(|id| left.get(*id) != right.get(*id)).take(5).collect();
     format!("{what}: {} items against {}, for example {ids:?}", left.len(), right.len())
 }
 

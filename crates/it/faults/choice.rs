@@ -23,10 +23,9 @@ pub enum Fate {
     Sectors(f64),
 }
 
-/// One image: the moment the power went, and the fate of bytes and of names.
+/// One image: the fate of bytes and of names.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub position: u64,
     pub bytes: Fate,
     pub names: Fate,
     /// Decides the single cases of `Each` and `Sectors`.
@@ -34,12 +33,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan for a position, by the dice.
-    pub fn roll(moment: &Moment<'_>, position: u64, dice: &mut fastrand::Rng) -> Plan {
+    /// A plan for a moment, by the dice.
+    pub fn roll(moment: &Moment<'_>, dice: &mut fastrand::Rng) -> Plan {
         let pending = moment.pending();
         let bytes = Fate::roll(&pending, dice);
         let names = if dice.bool() { bytes.clone() } else { Fate::roll(&pending, dice) };
-        Plan { position, bytes, names, seed: dice.u64(..) }
+        Plan { bytes, names, seed: dice.u64(..) }
     }
 
     /// Whether an operation that may be lost is there, or a sector of it.
@@ -60,7 +59,9 @@ impl Plan {
 
     /// A number from 0 to 1 that depends on nothing but the seed and the place.
     fn chance(&self, operation: usize, sector: u64) -> f64 {
-        let place = self.seed ^ (operation as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ sector.wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let place = self.seed
+            ^ (operation as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ sector.wrapping_mul(0xD1B5_4A32_D192_ED03);
         fastrand::Rng::with_seed(place).f64()
     }
 }

@@ -24,8 +24,17 @@ pub const ROOT: Inode = 0;
 /// A change to the disk.
 pub enum Change {
     /// Bytes at an offset; no bytes are zeros.
-    Data { inode: Inode, offset: u64, length: u64, bytes: Option<Vec<u8>> },
-    Size { inode: Inode, size: u64, grow_only: bool },
+    Data {
+        inode: Inode,
+        offset: u64,
+        length: u64,
+        bytes: Option<Vec<u8>>,
+    },
+    Size {
+        inode: Inode,
+        size: u64,
+        grow_only: bool,
+    },
     /// Names of folders that change together: (folder, name, what it names now).
     Names(Vec<(Inode, String, Option<Inode>)>),
 }
@@ -267,7 +276,8 @@ impl Moment<'_> {
                         let end = ((at / SECTOR + 1) * SECTOR).min(offset + length);
                         let end = if durable { offset + length } else { end };
                         if durable || keep(number, at / SECTOR) {
-                            let bytes = bytes.as_ref().map(|bytes| &bytes[(at - offset) as usize..(end - offset) as usize]);
+                            let bytes =
+                                bytes.as_ref().map(|bytes| &bytes[(at - offset) as usize..(end - offset) as usize]);
                             image.write(*inode, at, end, bytes);
                         }
                         at = end;
@@ -324,7 +334,7 @@ impl Image {
                     tree.push((path.clone(), None));
                     todo.push((*inode, path));
                 } else {
-                    tree.push((path, Some(self.files.get(inode).map_or(&[], Vec::as_slice))));
+                    tree.push((path, Some(self.files.get(inode).map_or(&[] as &[u8], Vec::as_slice))));
                 }
             }
         }

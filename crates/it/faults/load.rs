@@ -7,7 +7,7 @@ use it::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::Path,
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -49,7 +49,9 @@ impl Writer {
         let stamp = format!("{}#{number}", self.name);
         let id = format!("{}-{}", self.name, self.dice.usize(0..VOTES));
         let (operation, request, ids, stamp) = match self.dice.u32(0..20) {
-            0..10 => ("PutItem", json!({ "TableName": "votes", "Item": self.item(&id, &stamp) }), vec![id], Some(stamp)),
+            0..10 => {
+                ("PutItem", json!({ "TableName": "votes", "Item": self.item(&id, &stamp) }), vec![id], Some(stamp))
+            }
             10..15 => ("UpdateItem", self.update(&id, &stamp), vec![id], Some(stamp)),
             15..17 => ("DeleteItem", json!({ "TableName": "votes", "Key": { "id": { "S": id } } }), vec![id], None),
             _ => {
@@ -144,6 +146,19 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, enough: u
         }
         assert!(program.stop().status.success(), "a server that is asked to stop ends well");
     });
+}
+
+/// After a crash: a request that was never answered and whose vote can be read now counts as acknowledged from here on.
+/// What somebody has seen must not vanish.
+pub fn settle(program: &Program, writers: &mut [Writer], recording: &Path) {
+    let votes = Client::new(program.port).scan("votes").expect("votes can be scanned");
+    let stamps: HashSet<&str> = votes.iter().filter_map(|vote| vote["stamp"]["S"].as_str()).collect();
+    let position = size(recording);
+    for step in writers.iter_mut().flat_map(|writer| &mut writer.steps).filter(|step| step.acknowledged.is_none()) {
+        if step.stamp.as_deref().is_some_and(|stamp| stamps.contains(stamp)) {
+            step.acknowledged = Some(position);
+        }
+    }
 }
 
 /// What a vote may be at a position of the recording.

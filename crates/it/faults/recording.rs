@@ -116,12 +116,7 @@ fn event(kind: u8, fd: i32, a: u64, b: u64, payload: &[u8]) -> Event {
         9 => Event::SyncStart {
             fd,
             id: a,
-            stack: payload
-                .as_chunks::<8>()
-                .0
-                .iter()
-                .map(|address| u64::from_le_bytes(*address))
-                .collect(),
+            stack: payload.as_chunks::<8>().0.iter().map(|address| u64::from_le_bytes(*address)).collect(),
         },
         10 => Event::SyncEnd { id: a },
         11 => pair_event(pair(), |from, to| Event::Rename { from, to }),
