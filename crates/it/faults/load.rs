@@ -4,6 +4,7 @@
 use it::{
     client::{Client, Failed},
     program::Program,
+    votes,
 };
 use serde_json::{Value, json};
 use std::{
@@ -144,6 +145,10 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, enough: u
         for thread in threads {
             thread.join().expect("no writer panics");
         }
+        // Before anything was lost the view is true: what an image shows otherwise, the power loss has done.
+        let mut client = Client::new(port);
+        let table = votes::standing(&mut client);
+        votes::check_totals(&mut client, &table);
         assert!(program.stop().status.success(), "a server that is asked to stop ends well");
     });
 }
