@@ -63,6 +63,8 @@ fn views_that_can_be_maintained_are_accepted() {
         "-- a comment\nSELECT votes.region, improvement, COUNT(`a.b`) FROM votes /* the source */ GROUP BY region, votes.improvement",
         "SELECT place.area AS region, improvement FROM votes GROUP BY place.area, improvement",
         "SELECT 'all' AS region, 'x' AS improvement, COUNT(1) FROM votes WHERE NOT (a = -1 OR b IN ('x', 2)) AND c LIKE 'a%' AND TRUE",
+        "SELECT region, improvement, COUNT(*) FROM votes WHERE ((((((((((((((((n = 1)))))))))))))))) GROUP BY region, improvement",
+        "SELECT region, improvement, COUNT(`order`) FROM votes WHERE \"created-at\" > 'x' GROUP BY region, improvement",
         "SELECT region, improvement, COUNT(*) FROM votes WHERE 5 < n AND when IS NOT NULL AND x NOT BETWEEN 1 AND 2 AND ok GROUP BY region, improvement",
     ] {
         check(sql, &totals(), expect!["view of votes"]);
@@ -325,6 +327,8 @@ fn conditions_follow_sql_and_types_that_do_not_fit_are_named() {
     ask("a = 1 OR b = 1", "b=#1", "counted");
     // One decisive part decides, whatever is wrong with the other.
     ask("b = 'x' OR a = 1", "a=#1 b=#1", "counted");
+    ask("kind = 'order' AND amount > 10", "kind=other amount=many", "left out");
+    ask("kind = 'order' AND amount > 10", "kind=order amount=many", "attribute amount is S, compared with N in WHERE");
     ask("b = 'x' AND a = 1", "b=#1", "attribute b is N, compared with S in WHERE");
     ask("NOT (b = 'x')", "b=#1", "attribute b is N, compared with S in WHERE");
     ask("a = 'true'", "a=true", "attribute a is BOOL, compared with S in WHERE");

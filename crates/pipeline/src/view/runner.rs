@@ -158,8 +158,7 @@ mod tests {
     fn put(db: &Db, text: &str) {
         let table = db.table("votes").expect("created");
         let key = table.spec.key.key_of(&item(text)).expect("a key");
-        let write =
-            Write { table: table.id, key, op: Op::Put(item(text)), condition: None, origin: Origin::Client };
+        let write = Write { table: table.id, key, op: Op::Put(item(text)), condition: None, origin: Origin::Client };
         db.write(write, None).wait().expect("written");
     }
 
@@ -217,5 +216,37 @@ mod tests {
         assert!(verify(&db, &regions).expect("live").is_true());
         db.close().expect("closed");
         views.stop();
+    }
+
+    /// Changes come in between any two of the backfill's reads.
+    #[test]
+    fn a_backfill_among_writers_misses_nothing_and_counts_nothing_twice() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let db = open(dir.path());
+        create(&db, TableSpec::new("votes", schema(("id", KeyKind::S), None)));
+        for id in 0..200 {
+            put(&db, &format!("id={id} region=R{} n=#{id}", id % 3));
+        }
+        let sql = "SELECT region, COUNT(*) AS c, SUM(n) AS s FROM votes GROUP BY region".to_string();
+        let spec = TableSpec {
+            view: Some(ViewSpec { sql, sources: Vec::new() }),
+            ..TableSpec::new("regions", schema(("region", KeyKind::S), None))
+        };
+        let regions = create(&db, spec);
+        let views = Views::start(db.clone());
+        std::thread::scope(|scope| {
+            for writer in 0..3 {
+                let db = &db;
+                scope.spawn(move || {
+                    for at in 0..300 {
+                        put(db, &format!("id={} region=R{} n=#{at}", at * 7 % 200, (at + writer) % 5));
+                    }
+                });
+            }
+        });
+        let status = settle(&db, &views, "regions");
+        assert_eq!((status.phase, status.groups), (Phase::Live, 5));
+        let found = verify(&db, &regions).expect("live");
+        assert!(found.is_true(), "{:#?}", found.differences);
     }
 }

@@ -63,6 +63,9 @@ pub(super) struct Running {
     position: Seq,
     fold: Fold,
     folded_last: u64,
+    /// What a test makes happen between a backfill's snapshot and its reading of the log.
+    #[cfg(test)]
+    pub after_snapshot: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl Running {
@@ -90,6 +93,8 @@ impl Running {
             position: cursor.unwrap_or_default(),
             fold,
             folded_last: 0,
+            #[cfg(test)]
+            after_snapshot: None,
         })
     }
 
@@ -194,6 +199,10 @@ impl Running {
     fn backfill(&mut self, db: &Db, frontier: Option<Vec<u8>>) -> Result<Step, Failure> {
         let snapshot = db.snapshot();
         let at = snapshot.seq();
+        #[cfg(test)]
+        if let Some(interrupt) = &mut self.after_snapshot {
+            interrupt();
+        }
         if let Some(frontier) = &frontier
             && !self.catch_up(db, frontier, at)?
         {
