@@ -111,6 +111,9 @@ function newVote(columns, keys) {
   };
 }
 
+/** Long ids differ at their ends; the whole is in the cell's title. */
+const tail = (text) => (text.length > 12 ? `\u2026${text.slice(-8)}` : text);
+
 function showVote(columns) {
   return (vote, row) => {
     mark(vote, "kind", row.kind);
@@ -121,7 +124,7 @@ function showVote(columns) {
       const text = row.cells[cell.at];
       const was = row.was[cell.at];
       cell.title = `${columns[cell.at]}: ${text ?? "none"}`;
-      cell.replaceChildren(text === null ? "\u2013" : cell.className === "id" ? text : human(text));
+      cell.replaceChildren(text === null ? "\u2013" : cell.className === "id" ? tail(text) : human(text));
       if (was !== null) cell.append(el("small", { class: "was", text: human(was) || "nothing" }));
     }
   };
@@ -153,6 +156,7 @@ function showRecent(section, recent, tables) {
   if (fresh > 0) listedAt = now;
   const change = () => keyed(list, rows, (row) => row.id, newVote(recent.columns, keys), showVote(recent.columns));
   if (fresh > 0) slide(list, change); else change();
+  list.parentElement.classList.toggle("longer", list.scrollHeight > list.parentElement.clientHeight + 1);
   say(section.side, facts?.missing ? `no table ${recent.table}` : "");
   times();
 }
@@ -208,7 +212,7 @@ function showViews(frame) {
     return `${view.table}: ${state}${view.skipped > 0 ? `, ${number(view.skipped)} skipped` : ""}`;
   });
   say(id("views"), words.join(" \u00b7 "));
-  say(id("facts"), `at position ${number(frame.seq)}`);
+  say(id("facts"), `last change at position ${number(frame.seq)}`);
   const stopped = frame.views.find((view) => view.phase.name === "stopped");
   alarm(frame.poisoned ? `The database takes no more writes: ${frame.poisoned}` : stopped ? `The view ${stopped.table} has stopped: ${stopped.phase.why}` : "");
 }

@@ -72,7 +72,7 @@ impl DashboardSource {
                     (false, true) => Some(Duration::from_millis(1_000 - now_ms % 1_000)),
                     (false, false) => None,
                 };
-                Built { body: self.frame(inner, seq, now_ms), now_ms, seq, vitals, again }
+                Built { body: self.frame(inner, now_ms), now_ms, seq, vitals, again }
             }
             Err(error) => {
                 self.followed.clear();
@@ -117,7 +117,7 @@ impl DashboardSource {
         self.followed.iter().find(|followed| followed.name == table)
     }
 
-    fn frame(&self, inner: &Inner, seq: Seq, now_ms: u64) -> Value {
+    fn frame(&self, inner: &Inner, now_ms: u64) -> Value {
         let charts: Vec<Value> = self
             .spec
             .charts
@@ -151,7 +151,7 @@ impl DashboardSource {
         json!({
             "name": self.spec.name,
             "title": self.spec.title,
-            "seq": seq.0.to_string(),
+            "seq": self.changed(&inner.db).0.to_string(),
             "recent": recent,
             "charts": charts,
             "rate": rate,
@@ -161,13 +161,21 @@ impl DashboardSource {
         })
     }
 
+    /// The last change of any table that is followed; the log's head would move with every other table.
+    fn changed(&self, db: &Db) -> Seq {
+        let tables = self.followed.iter().filter_map(|followed| followed.table.as_ref());
+        tables.map(|table| db.stats(table.id).changed).max().unwrap_or(Seq::ZERO)
+    }
+
     fn views(&self, inner: &Inner) -> Vec<Value> {
         let views = (inner.config.views)();
         let shown = views.iter().filter(|view| self.find(&view.table).is_some());
         shown
             .map(|view| {
                 let skipped: u64 = view.skipped.iter().map(|skipped| skipped.count).sum();
-                json!({ "table": view.table, "phase": phase(&view.phase), "lag": view.lag, "lag_ms": view.lag_ms, "skipped": skipped })
+                // Whole seconds: a view that looks at a change of some other table makes no frame.
+                let lag_ms = view.lag_ms / 1000 * 1000;
+                json!({ "table": view.table, "phase": phase(&view.phase), "lag_ms": lag_ms, "skipped": skipped })
             })
             .collect()
     }

@@ -187,7 +187,7 @@ async fn the_dashboard_shows_what_is_there_and_then_every_change_exactly() {
     let first = feed.next().await.expect("a first frame at once");
     assert_eq!(bars(&first), [("SOUTH", "3")]);
     assert_eq!(recent(&first), [("new", "1")]);
-    assert_eq!((&first["charts"][1]["total"], &first["views"][0]["lag"]), (&Json::from("3"), &Json::from(7)));
+    assert_eq!((&first["charts"][1]["total"], &first["views"][0]["lag_ms"]), (&Json::from("3"), &Json::from(1000)));
 
     rig.total("NORTH", "TREES", Some(5));
     feed.until(&[("NORTH", "5"), ("SOUTH", "3")]).await;
@@ -215,6 +215,10 @@ async fn watchers_share_frames_and_a_quiet_database_sends_none() {
     assert_eq!(bars(&shared), [("SOUTH", "1")]);
     let quiet = tokio::time::timeout(Duration::from_millis(300), one.next()).await;
     assert!(quiet.is_err(), "nothing happened, and yet: {quiet:?}");
+    // What the dashboard does not show makes no frame, either.
+    rig.create("elsewhere", "region", Some("improvement"));
+    let quiet = tokio::time::timeout(Duration::from_millis(300), one.next()).await;
+    assert!(quiet.is_err(), "another table changed, and yet: {quiet:?}");
     rig.total("SOUTH", "TREES", Some(2));
     let (seen, also) = (one.until(&[("SOUTH", "2")]).await, other.until(&[("SOUTH", "2")]).await);
     assert_eq!(seen["at"], also["at"], "the same frame");
