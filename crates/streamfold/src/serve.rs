@@ -20,8 +20,9 @@ use std::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Threads that serve HTTP, unless told otherwise.
-const THREADS: u16 = 2;
+/// Threads that serve HTTP, unless told otherwise. Where two cores are shared with the sequencer and the clients, one
+/// serves the most requests a second; see `bench/`.
+const THREADS: u16 = 1;
 /// How often it is looked at whether the database still takes writes.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 

@@ -41,8 +41,7 @@ pub struct Doors {
 
 type Answer = Response<Either<aws::Body, console::Body>>;
 
-/// A runtime for the doors, with this many threads. One thread serves the most requests a second where two cores are
-/// shared with the sequencer and the clients; see `bench/`.
+/// A runtime for the doors, with this many threads.
 pub fn runtime(threads: u16) -> io::Result<tokio::runtime::Runtime> {
     let mut builder = match threads {
         0 | 1 => tokio::runtime::Builder::new_current_thread(),
