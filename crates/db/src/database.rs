@@ -1,7 +1,7 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RetryToken, Scan, StateEntry,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RawChange, RetryToken, Scan, StateEntry,
     Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
@@ -12,6 +12,7 @@ use crate::{
 };
 use item::{Item, Key, Seq, TableId, codec};
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     thread::JoinHandle,
@@ -451,6 +452,19 @@ impl Db {
     /// [`Error::Trimmed`] when `from` is older than the log keeps.
     pub fn changes(&self, read: &StreamRead) -> Result<ChangePage, Error> {
         crate::stream::changes(&self.inner().log, self.head(), read)
+    }
+
+    /// The same changes where they lie in the log, one by one; answers where to continue. For followers that fold many
+    /// and keep few.
+    ///
+    /// # Errors
+    /// As [`Db::changes`].
+    pub fn visit_changes(
+        &self,
+        read: &StreamRead,
+        visit: impl FnMut(RawChange<'_>) -> ControlFlow<()>,
+    ) -> Result<Seq, Error> {
+        crate::stream::visit(&self.inner().log, self.head(), read, visit)
     }
 
     /// The oldest readable position.

@@ -26,6 +26,6 @@ pub use env::Env;
 pub use error::{Error, OpenError};
 pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use read::{Page, Query, Scan};
-pub use stream::{ChangePage, Stream, StreamRead, StreamViewType};
+pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{Billing, Fingerprint, Table, TableSpec, TableStats, TableUpdate, ViewSpec};
 pub use write::{Answered, Op, RetryToken, Ticket, Write, Written};

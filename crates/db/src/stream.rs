@@ -5,6 +5,7 @@ use crate::{
     log::{Log, read::Next},
 };
 use item::{Change, KeySchema, Seq, TableId};
+use std::ops::ControlFlow;
 
 /// Which images a stream shows. The log always has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,34 @@ pub struct ChangePage {
     pub changes: Vec<Change>,
     /// Where to continue: past the last change, or past the head at the time of reading when nothing more is there.
     pub next: Seq,
+}
+
+/// A change as it lies in the log, its images in stored form ([`item::codec`]): for readers that look at little of it.
+#[derive(Clone, Copy, Debug)]
+pub struct RawChange<'a> {
+    pub seq: Seq,
+    pub time_ms: u64,
+    pub old: Option<&'a [u8]>,
+    pub new: Option<&'a [u8]>,
+}
+
+/// As [`changes`], without copying; answers where to continue. A visitor that breaks has seen its last change.
+pub(crate) fn visit(
+    log: &Log,
+    head: Seq,
+    read: &StreamRead,
+    mut visit: impl FnMut(RawChange<'_>) -> ControlFlow<()>,
+) -> Result<Seq, Error> {
+    let (mut records, mut bytes, mut seen) = (0, 0, head);
+    let stopped = log.read(read, |seq, time_ms, change| {
+        records += 1;
+        bytes += change.image_bytes();
+        seen = seen.max(seq);
+        let flow = visit(RawChange { seq, time_ms, old: change.old, new: change.new });
+        let full = records >= read.records_max || bytes >= read.bytes_max;
+        Ok(if flow.is_break() || full { Next::Enough } else { Next::More })
+    })?;
+    Ok(stopped.unwrap_or_else(|| seen.next()).max(read.from))
 }
 
 pub(crate) fn changes(log: &Log, head: Seq, read: &StreamRead) -> Result<ChangePage, Error> {

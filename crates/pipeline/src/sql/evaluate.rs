@@ -1,10 +1,11 @@
 //! What one item contributes to a view: its group and the numbers for it. The hot loop; knows only plan and item.
 
 use super::{
-    plan::{Argument, KeyColumn, KeySource, Kind, Misfit, Path, Plan, What},
+    image::{Field, Fields, Image},
+    plan::{Argument, KeyColumn, KeySource, Kind, Misfit, Plan, What},
     predicate::Truth,
 };
-use item::{Item, Key, KeyKind, KeySchema, KeyValue, Number, Value};
+use item::{Key, KeyKind, KeySchema, KeyValue, Number, codec::DecodeError};
 
 /// An item's contribution; reused from item to item, so that the hot loop allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,78 +38,102 @@ pub enum Term {
     Number(Number),
 }
 
+/// Paths of most queries; more than these take an allocation per item.
+const FEW_PATHS: usize = 12;
+
 impl Evaluated {
     /// Evaluates an item, or its absence.
-    pub fn set(&mut self, plan: &Plan, item: Option<&Item>) {
+    ///
+    /// # Errors
+    /// When stored bytes are malformed.
+    pub fn set(&mut self, plan: &Plan, image: Option<Image<'_>>) -> Result<(), DecodeError> {
         self.group.clear();
         self.terms.clear();
-        self.outcome = match item.map(|item| self.count_item(plan, item)) {
-            None | Some(Ok(false)) => Outcome::Absent,
-            Some(Ok(true)) => return self.outcome = Outcome::Counted,
-            Some(Err(misfit)) => Outcome::Misfit(misfit),
+        self.outcome = Outcome::Absent;
+        let Some(image) = image else { return Ok(()) };
+        let (mut few, mut many);
+        let fields: &mut Fields<'_> = match plan.paths.len() {
+            count @ ..=FEW_PATHS => {
+                few = [None; FEW_PATHS];
+                &mut few[..count]
+            }
+            count => {
+                many = vec![None; count];
+                &mut many
+            }
+        };
+        image.fields(&plan.paths, &plan.order, fields)?;
+        self.outcome = match self.count(plan, fields) {
+            Ok(true) => return Ok(self.outcome = Outcome::Counted),
+            Ok(false) => Outcome::Absent,
+            Err(misfit) => Outcome::Misfit(misfit),
         };
         self.group.clear();
         self.terms.clear();
+        Ok(())
     }
 
-    fn count_item(&mut self, plan: &Plan, item: &Item) -> Result<bool, Misfit> {
-        if let Some(filter) = &plan.filter {
-            match filter.evaluate(item, &plan.paths) {
-                Truth::True => {}
-                Truth::False | Truth::Unknown => return Ok(false),
-                Truth::Misfit(misfit) => return Err(misfit),
-            }
+    fn count(&mut self, plan: &Plan, fields: &Fields<'_>) -> Result<bool, Misfit> {
+        match plan.filter.as_ref().map(|filter| filter.evaluate(fields)) {
+            None | Some(Truth::True) => {}
+            Some(Truth::False | Truth::Unknown) => return Ok(false),
+            Some(Truth::Misfit(misfit)) => return Err(misfit),
         }
         for column in &plan.key {
-            encode_column(column, &plan.paths, item, &mut self.group)?;
+            encode_column(column, fields, &mut self.group)?;
         }
         for argument in &plan.arguments {
-            self.terms.push(term(*argument, &plan.paths, item)?);
+            self.terms.push(term(*argument, fields)?);
         }
         Ok(true)
     }
 }
 
-fn encode_column(column: &KeyColumn, paths: &[Path], item: &Item, out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn encode_column(column: &KeyColumn, fields: &Fields<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
     let path = match &column.from {
-        KeySource::Constant(KeyValue::S(text)) => return put_bytes(text.as_bytes(), out),
-        KeySource::Constant(KeyValue::B(bytes)) => return put_bytes(bytes, out),
-        KeySource::Constant(KeyValue::N(number)) => return put_number(*number, out),
         KeySource::Path(path) => *path,
+        KeySource::Constant(constant) => {
+            match constant {
+                KeyValue::S(text) => put_bytes(text.as_bytes(), out),
+                KeyValue::B(bytes) => put_bytes(bytes, out),
+                KeyValue::N(number) => number.encode_ordered(out),
+            }
+            return Ok(());
+        }
     };
     let misfit = |what| Err(Misfit::new(path, what));
-    let bytes = match (column.kind, paths[usize::from(path)].get(item)) {
-        (KeyKind::S, Some(Value::S(text))) => text.as_bytes(),
-        (KeyKind::B, Some(Value::B(bytes))) => bytes,
-        (KeyKind::N, Some(Value::N(number))) => return put_number(*number, out),
+    let bytes = match (column.kind, fields[usize::from(path)]) {
+        (KeyKind::S, Some(Field::S(text))) => text.as_bytes(),
+        (KeyKind::B, Some(Field::B(bytes))) => bytes,
+        (KeyKind::N, Some(Field::N(number))) => {
+            number.encode_ordered(out);
+            return Ok(());
+        }
         (_, None) => return misfit(What::Missing),
-        (kind, Some(other)) => return misfit(What::GroupKind { actual: Kind::of(other), wanted: kind.into() }),
+        (kind, Some(other)) => return misfit(What::GroupKind { actual: other.kind(), wanted: kind.into() }),
     };
     match bytes.len() {
         0 => misfit(What::Empty),
         length if length > column.bytes_max => misfit(What::TooLong),
-        _ => put_bytes(bytes, out),
+        _ => {
+            put_bytes(bytes, out);
+            Ok(())
+        }
     }
 }
 
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     let length = u16::try_from(bytes.len()).expect("a key value has at most 2048 bytes");
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(bytes);
-    Ok(())
 }
 
-fn put_number(number: Number, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    number.encode_ordered(out);
-    Ok(())
-}
-
-fn term(argument: Argument, paths: &[Path], item: &Item) -> Result<Term, Misfit> {
-    match paths[usize::from(argument.path)].get(item) {
-        None | Some(Value::Null) => Ok(Term::Null),
+fn term(argument: Argument, fields: &Fields<'_>) -> Result<Term, Misfit> {
+    match fields[usize::from(argument.path)] {
+        None | Some(Field::Other(Kind::Null)) => Ok(Term::Null),
         Some(_) if !argument.number => Ok(Term::Present),
-        Some(Value::N(number)) => Ok(Term::Number(*number)),
-        Some(other) => Err(Misfit::new(argument.path, What::NotNumber { actual: Kind::of(other) })),
+        Some(Field::N(number)) => Ok(Term::Number(number)),
+        Some(other) => Err(Misfit::new(argument.path, What::NotNumber { actual: other.kind() })),
     }
 }
 

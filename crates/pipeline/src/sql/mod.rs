@@ -7,6 +7,7 @@
 mod check;
 mod condition;
 mod evaluate;
+mod image;
 mod like;
 mod plan;
 mod planner;
@@ -17,6 +18,7 @@ mod text;
 
 pub use check::{CheckedView, check_view};
 pub use evaluate::{Evaluated, Outcome, Term};
+pub use image::Image;
 pub use plan::{Misfit, Plan};
 pub use reference::{Reference, Tally, evaluate};
 pub use text::Diagnostic;

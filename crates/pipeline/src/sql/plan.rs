@@ -13,6 +13,8 @@ pub struct Plan {
     pub(super) source_at: (usize, usize),
     /// Every attribute the query reads; the others refer to them by index.
     pub(super) paths: Vec<Path>,
+    /// Indexes of the paths, sorted by their first names.
+    pub(super) order: Vec<PathId>,
     pub(super) filter: Option<Predicate>,
     /// One per key attribute of the output, in its order.
     pub(super) key: Vec<KeyColumn>,
@@ -91,21 +93,6 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Kind; 10] =
         [Kind::S, Kind::N, Kind::B, Kind::Bool, Kind::Null, Kind::Ss, Kind::Ns, Kind::Bs, Kind::L, Kind::M];
-
-    pub(crate) fn of(value: &Value) -> Kind {
-        match value {
-            Value::S(_) => Kind::S,
-            Value::N(_) => Kind::N,
-            Value::B(_) => Kind::B,
-            Value::Bool(_) => Kind::Bool,
-            Value::Null => Kind::Null,
-            Value::Ss(_) => Kind::Ss,
-            Value::Ns(_) => Kind::Ns,
-            Value::Bs(_) => Kind::Bs,
-            Value::L(_) => Kind::L,
-            Value::M(_) => Kind::M,
-        }
-    }
 
     fn decode(byte: u8) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as u8 == byte)

@@ -78,7 +78,9 @@ impl Planner<'_> {
             .collect();
         let source_at = place(clauses.source.span.start);
         let (source, paths) = (clauses.source.value.clone(), self.paths.clone());
-        Some(Plan { source, source_at, paths, filter, key, arguments, columns, output: output.clone() })
+        let mut order: Vec<PathId> = (0..PathId::try_from(paths.len()).expect("paths have ids")).collect();
+        order.sort_by_key(|path| &paths[usize::from(*path)].first);
+        Some(Plan { source, source_at, paths, order, filter, key, arguments, columns, output: output.clone() })
     }
 
     pub fn refuse(&mut self, at: Location, why: impl Into<String>) {

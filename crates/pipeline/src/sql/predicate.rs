@@ -1,10 +1,11 @@
 //! WHERE: three-valued logic, and a fourth value for items whose types do not fit. Knows no syntax.
 
 use super::{
+    image::{Field, Fields},
     like::Pattern,
-    plan::{Kind, Misfit, Path, PathId, What},
+    plan::{Kind, Misfit, PathId, What},
 };
-use item::{Item, Value};
+use item::Value;
 use std::cmp::Ordering;
 
 #[derive(Clone, Debug)]
@@ -94,9 +95,9 @@ impl Comparison {
 }
 
 impl Predicate {
-    pub fn evaluate(&self, item: &Item, paths: &[Path]) -> Truth {
-        let value = |path: &PathId| match paths[usize::from(*path)].get(item) {
-            None | Some(Value::Null) => None,
+    pub fn evaluate(&self, fields: &Fields<'_>) -> Truth {
+        let value = |path: &PathId| match fields[usize::from(*path)] {
+            None | Some(Field::Other(Kind::Null)) => None,
             other => other,
         };
         match self {
@@ -104,7 +105,7 @@ impl Predicate {
             Predicate::Compare { left, comparison, right } => {
                 let right = match right {
                     Operand::Path(path) => value(path),
-                    Operand::Value(constant) => Some(constant),
+                    Operand::Value(constant) => Some(Field::from(constant)),
                 };
                 match value(left).zip(right) {
                     Some((found, right)) => compare(*left, found, *comparison, right),
@@ -114,27 +115,27 @@ impl Predicate {
             Predicate::IsNull(path) => Truth::from(value(path).is_none()),
             Predicate::Like(path, pattern) => match value(path) {
                 None => Truth::Unknown,
-                Some(Value::S(text)) => Truth::from(pattern.matches(text)),
-                Some(other) => Truth::Misfit(Misfit::new(*path, What::NotText { actual: Kind::of(other) })),
+                Some(Field::S(text)) => Truth::from(pattern.matches(text)),
+                Some(other) => Truth::Misfit(Misfit::new(*path, What::NotText { actual: other.kind() })),
             },
             Predicate::Holds(path) => match value(path) {
                 None => Truth::Unknown,
-                Some(Value::Bool(holds)) => Truth::from(*holds),
-                Some(other) => Truth::Misfit(Misfit::new(*path, What::NotBool { actual: Kind::of(other) })),
+                Some(Field::Bool(holds)) => Truth::from(holds),
+                Some(other) => Truth::Misfit(Misfit::new(*path, What::NotBool { actual: other.kind() })),
             },
-            Predicate::Not(inner) => !inner.evaluate(item, paths),
-            Predicate::All(parts) => join(parts, Truth::False, item, paths),
-            Predicate::Any(parts) => join(parts, Truth::True, item, paths),
+            Predicate::Not(inner) => !inner.evaluate(fields),
+            Predicate::All(parts) => join(parts, Truth::False, fields),
+            Predicate::Any(parts) => join(parts, Truth::True, fields),
         }
     }
 }
 
 /// AND (`decisive` false) and OR (`decisive` true): one decisive part decides, whatever is wrong with the others;
 /// then a misfit is more telling than an unknown.
-fn join(parts: &[Predicate], decisive: Truth, item: &Item, paths: &[Path]) -> Truth {
+fn join(parts: &[Predicate], decisive: Truth, fields: &Fields<'_>) -> Truth {
     let mut result = !decisive;
     for part in parts {
-        match (part.evaluate(item, paths), result) {
+        match (part.evaluate(fields), result) {
             (truth, _) if truth == decisive => return decisive,
             (Truth::Misfit(_), Truth::Misfit(_)) => {}
             (Truth::Misfit(misfit), _) => result = Truth::Misfit(misfit),
@@ -145,14 +146,14 @@ fn join(parts: &[Predicate], decisive: Truth, item: &Item, paths: &[Path]) -> Tr
     result
 }
 
-fn compare(path: PathId, left: &Value, comparison: Comparison, right: &Value) -> Truth {
+fn compare(path: PathId, left: Field<'_>, comparison: Comparison, right: Field<'_>) -> Truth {
     let order = match (left, right) {
-        (Value::S(left), Value::S(right)) => left.cmp(right),
-        (Value::N(left), Value::N(right)) => left.cmp(right),
-        (Value::B(left), Value::B(right)) => left.cmp(right),
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
+        (Field::S(left), Field::S(right)) => left.cmp(right),
+        (Field::N(left), Field::N(right)) => left.cmp(&right),
+        (Field::B(left), Field::B(right)) => left.cmp(right),
+        (Field::Bool(left), Field::Bool(right)) => left.cmp(&right),
         _ => {
-            let what = What::Compared { actual: Kind::of(left), other: Kind::of(right) };
+            let what = What::Compared { actual: left.kind(), other: right.kind() };
             return Truth::Misfit(Misfit::new(path, what));
         }
     };

@@ -5,6 +5,7 @@
 
 use super::{
     evaluate::{Evaluated, Outcome, Term},
+    image::Image,
     plan::{Aggregate, Plan},
 };
 use item::{Item, Key, Number, Value, WideSum};
@@ -36,7 +37,7 @@ struct Members {
 impl Tally {
     pub fn add(&mut self, plan: &Plan, item: &Item) {
         let mut evaluated = Evaluated::default();
-        evaluated.set(plan, Some(item));
+        evaluated.set(plan, Some(Image::Item(item))).expect("an item in memory is not malformed");
         match evaluated.outcome {
             Outcome::Absent => {}
             Outcome::Misfit(misfit) => *self.skipped.entry(plan.reason(misfit)).or_default() += 1,

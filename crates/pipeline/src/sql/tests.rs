@@ -268,7 +268,12 @@ fn filtered(condition: &str) -> Plan {
 
 fn outcome(plan: &Plan, item: &Item) -> String {
     let mut evaluated = Evaluated::default();
-    evaluated.set(plan, Some(item));
+    evaluated.set(plan, Some(Image::Item(item))).expect("not malformed");
+    // Read where it is stored, it is the same.
+    let (mut stored, mut bytes) = (Evaluated::default(), Vec::new());
+    item::codec::encode(item, &mut bytes);
+    stored.set(plan, Some(Image::Stored(&bytes))).expect("not malformed");
+    assert_eq!(stored, evaluated);
     match evaluated.outcome {
         Outcome::Counted => "counted".to_string(),
         Outcome::Absent => "left out".to_string(),
@@ -359,7 +364,7 @@ fn a_group_reads_back_as_its_key() {
     let output = schema(("b", KeyKind::B), Some(("n", KeyKind::N)));
     let plan = Plan::parse("SELECT b, n FROM votes GROUP BY n, b", &output).expect("a view");
     let mut evaluated = Evaluated::default();
-    evaluated.set(&plan, Some(&item("b=0x n=#-7.5")));
+    evaluated.set(&plan, Some(Image::Item(&item("b=0x n=#-7.5")))).expect("not malformed");
     expect!["[0, 2, 1, 2, 1, 125, 105]"].assert_eq(&format!("{:?}", evaluated.group));
     let key = decode_group(&output, &evaluated.group).expect("a group");
     assert_eq!(output.attributes(&key), item("b=0x n=#-7.5"));

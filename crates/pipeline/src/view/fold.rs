@@ -2,7 +2,7 @@
 //! back leaves no trace. Knows no database; groups it has not at hand are asked for through a closure.
 
 use super::state::{Group, SAMPLES, Sample, group_key, skip_key};
-use crate::sql::{Evaluated, Misfit, Outcome, Plan, Term};
+use crate::sql::{Evaluated, Image, Misfit, Outcome, Plan, Term};
 use item::{Item, Key, Seq};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -32,8 +32,8 @@ pub(super) type Load<'a> = dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, db::Error> +
 /// A change, as the fold needs it.
 #[derive(Clone, Copy)]
 pub(super) struct Images<'a> {
-    pub old: Option<&'a Item>,
-    pub new: Option<&'a Item>,
+    pub old: Option<Image<'a>>,
+    pub new: Option<Image<'a>>,
     pub seq: Seq,
 }
 
@@ -132,10 +132,11 @@ impl Fold {
         self.folded += 1;
         let mut old = std::mem::take(&mut self.old);
         let mut new = std::mem::take(&mut self.new);
-        old.set(&self.plan, images.old);
-        new.set(&self.plan, images.new);
+        let read = old.set(&self.plan, images.old).and_then(|()| new.set(&self.plan, images.new));
         // A change of attributes that the query does not read.
-        let result = if old == new {
+        let result = if let Err(error) = read {
+            Err(FoldError::Load(db::Error::Read(error.to_string())))
+        } else if old == new {
             Ok(())
         } else {
             self.skip(old.outcome, new.outcome, images.seq, key);

@@ -6,15 +6,15 @@
 
 use super::{
     Step,
-    fold::{Drained, Fold, FoldError, Images},
+    fold::{Drained, Fold, FoldError, Images, Load},
     key_text,
     state::{self, Definition, META, Meta, Sample, Stage},
     status::{Phase, Skip, ViewStatus},
 };
-use crate::sql::{Misfit, Plan};
-use db::{ChangePage, Db, FollowerCommit, FollowerId, Row, Scan, Snapshot, StreamRead, Table};
-use item::{Change, Item, Key, Seq, TableId};
-use std::{collections::BTreeMap, sync::Arc};
+use crate::sql::{Image, Misfit, Plan};
+use db::{Db, FollowerCommit, FollowerId, RawChange, Row, Scan, Snapshot, StreamRead, Table};
+use item::{Item, Key, KeySchema, Seq, TableId, codec};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 // In tests the bounds are small, so that a handful of items crosses all of them.
 
@@ -222,16 +222,7 @@ impl Running {
         if self.position >= at {
             return Ok(true);
         }
-        let mut page = self.changes(db)?;
-        let newer = page.changes.partition_point(|change| change.seq <= at);
-        page.changes.truncate(newer);
-        let end = Seq(page.next.0 - 1).min(at);
-        let mut encoded = Vec::new();
-        let upto = self.fold_changes(db, &page.changes, end, |key| {
-            encoded.clear();
-            key.encode(&mut encoded);
-            encoded.as_slice() <= frontier
-        })?;
+        let upto = self.fold_log(db, at, Some(frontier))?;
         if upto >= at && !self.fold.is_full() {
             return Ok(true);
         }
@@ -252,7 +243,11 @@ impl Running {
             let page = db.scan_at(&self.source, &scan(start, PAGE_ITEMS), snapshot)?;
             for item in &page.items {
                 let key = || key_text(schema, &schema.key_of(item).expect("a stored item has its key"));
-                self.fold.change(Images { old: None, new: Some(item), seq: snapshot.seq() }, key, &load)?;
+                self.fold.change(
+                    Images { old: None, new: Some(Image::Item(item)), seq: snapshot.seq() },
+                    key,
+                    &load,
+                )?;
             }
             items += page.items.len();
             bytes += page.bytes;
@@ -277,9 +272,7 @@ impl Running {
     }
 
     fn follow(&mut self, db: &Db, head: Seq) -> Result<Step, Failure> {
-        let page = self.changes(db)?;
-        let end = Seq(page.next.0 - 1);
-        let upto = self.fold_changes(db, &page.changes, end, |_| true)?;
+        let upto = self.fold_log(db, Seq(u64::MAX), None)?;
         if self.fold.is_clean() {
             self.position = self.position.max(upto);
             let behind = self.position.0 - self.cursor.unwrap_or_default().0;
@@ -295,38 +288,28 @@ impl Running {
         Ok(Step::Progress)
     }
 
-    fn changes(&self, db: &Db) -> Result<ChangePage, db::Error> {
-        db.changes(&StreamRead {
+    /// Folds the changes behind the position, `until` at most, of keys up to the frontier if there is one, until the
+    /// commit is full. Answers how far it came.
+    fn fold_log(&mut self, db: &Db, until: Seq, frontier: Option<&[u8]>) -> Result<Seq, Failure> {
+        let read = StreamRead {
             table: self.source.id,
             shard: None,
             from: self.position.next(),
             records_max: CHANGES_MAX,
             bytes_max: BYTES_MAX,
-        })
-    }
-
-    /// Folds the changes whose key is `wanted` until the commit is full; answers how far it came, `end` at most.
-    fn fold_changes(
-        &mut self,
-        db: &Db,
-        changes: &[Change],
-        end: Seq,
-        mut wanted: impl FnMut(&Key) -> bool,
-    ) -> Result<Seq, Failure> {
-        let schema = &self.source.spec.key;
+        };
         let load = |key: &[u8]| db.follower_state(self.id, key);
-        let live = self.meta.stage == Stage::Live;
-        for change in changes {
-            if !live && !wanted(&change.key(schema)) {
-                continue;
+        let (schema, fold) = (&self.source.spec.key, &mut self.fold);
+        let mut outcome = Ok(());
+        let next = db.visit_changes(&read, |change| {
+            outcome = fold_change(fold, schema, change, until, frontier, &load);
+            if outcome.is_err() || change.seq >= until || fold.is_full() {
+                return ControlFlow::Break(());
             }
-            let images = Images { old: change.old.as_ref(), new: change.new.as_ref(), seq: change.seq };
-            self.fold.change(images, || key_text(schema, &change.key(schema)), &load)?;
-            if self.fold.is_full() {
-                return Ok(change.seq);
-            }
-        }
-        Ok(end)
+            ControlFlow::Continue(())
+        })?;
+        outcome?;
+        Ok(Seq(next.0 - 1).min(until))
     }
 
     /// Commits the position alone, if the cursor is behind it.
@@ -353,6 +336,35 @@ impl Running {
         self.fold.committed();
         Ok(())
     }
+}
+
+fn fold_change(
+    fold: &mut Fold,
+    schema: &KeySchema,
+    change: RawChange<'_>,
+    until: Seq,
+    frontier: Option<&[u8]>,
+    load: &Load<'_>,
+) -> Result<(), Failure> {
+    if change.seq > until {
+        return Ok(());
+    }
+    let key = || {
+        let image = change.new.or(change.old).expect("a change has an image");
+        let item = codec::decode(image).map_err(|error| db::Error::Read(error.to_string()))?;
+        Ok::<Key, db::Error>(schema.key_of(&item).expect("a committed image carries its key"))
+    };
+    if let Some(frontier) = frontier {
+        let mut encoded = Vec::new();
+        key()?.encode(&mut encoded);
+        // Those beyond will be read.
+        if encoded.as_slice() > frontier {
+            return Ok(());
+        }
+    }
+    let images = Images { old: change.old.map(Image::Stored), new: change.new.map(Image::Stored), seq: change.seq };
+    let text = || key().map_or_else(|error| error.to_string(), |key| key_text(schema, &key));
+    Ok(fold.change(images, text, load)?)
 }
 
 pub(super) fn scan(start: Option<Key>, limit: usize) -> Scan {
