@@ -31,10 +31,13 @@ impl Log {
         let from = StreamRead { from: read.from.max(Seq(1)), ..*read };
         let mut next = Some(self.segment_of(from.from)?);
         while let Some(segment) = next {
+            // Asked before reading: a segment with a successor is complete. Asked afterwards, frames that came into this
+            // segment meanwhile would be skipped for those of the next.
+            let after = self.segment_after(&segment);
             if let Some(stopped) = self.read_segment(&segment, &from, &mut visit)? {
                 return Ok(Some(stopped));
             }
-            next = self.segment_after(&segment);
+            next = after;
         }
         Ok(None)
     }
