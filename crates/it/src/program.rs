@@ -39,16 +39,21 @@ pub struct Ended {
     pub stderr: String,
 }
 
+/// Pipes, an environment without settings, a process group to be killed as a whole.
+fn prepare(command: &mut Command) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STREAMFOLD_")) {
+        command.env_remove(name);
+    }
+    command.process_group(0);
+}
+
 impl Run {
     /// `streamfold ARGUMENTS...`
     #[must_use]
     pub fn new(arguments: &[&str]) -> Run {
         let mut command = Command::new(binary());
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STREAMFOLD_")) {
-            command.env_remove(name);
-        }
-        command.process_group(0);
+        prepare(command.args(arguments));
         Run(command)
     }
 
@@ -56,6 +61,18 @@ impl Run {
     #[must_use]
     pub fn up(folder: &Path) -> Run {
         Run::new(&["up", "--port", "0"]).arg(folder)
+    }
+
+    /// The same in a mount namespace of its own, with a disk of some megabytes at `folder`. From outside it is seen
+    /// through [`Program::sees`], as long as the program runs.
+    #[must_use]
+    pub fn on_a_disk_of(self, megabytes: u32, folder: &Path) -> Run {
+        const SCRIPT: &str = "mount -t tmpfs -o size=$0m none \"$1\" && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", SCRIPT, &megabytes.to_string()]).arg(folder);
+        command.arg(self.0.get_program()).args(self.0.get_args());
+        prepare(&mut command);
+        Run(command)
     }
 
     #[must_use]
@@ -166,6 +183,13 @@ impl Program {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A path as the program sees it, where it has mounts of its own.
+    #[must_use]
+    pub fn sees(&self, path: &Path) -> PathBuf {
+        let inside = path.strip_prefix("/").expect("the path is absolute");
+        Path::new("/proc").join(self.pid().to_string()).join("root").join(inside)
     }
 
     /// As a power cut for this process: SIGKILL to its whole group, then waits until it is gone.

@@ -189,6 +189,58 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
+/// Whether this user may mount a small disk for a process of his; some systems forbid it.
+fn can_mount() -> bool {
+    let mut probe = std::process::Command::new("unshare");
+    let can = probe.args(["--map-root-user", "--mount", "true"]).status().is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("not shown: this system allows no mount namespaces, so there is no small disk to fill");
+    }
+    can
+}
+
+#[test]
+fn a_disk_without_room_is_said_at_start() {
+    if !can_mount() {
+        return;
+    }
+    let folder = example();
+    let disk = tempfile::tempdir().expect("a temporary folder can be made");
+    let data = disk.path().join("data");
+    let run = Run::up(folder.path()).arg("--data").arg(&data).on_a_disk_of(20, disk.path());
+    refused(&run.to_end(), &["No space left on device", "help: the disk is full: make room"]);
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_nothing_that_was_acknowledged() {
+    if !can_mount() {
+        return;
+    }
+    let folder = example();
+    let disk = tempfile::tempdir().expect("a temporary folder can be made");
+    let data = disk.path().join("data");
+    let program = Run::up(folder.path()).arg("--data").arg(&data).on_a_disk_of(160, disk.path()).start();
+    let mut client = Client::new(program.port);
+    let pad = "x".repeat(300_000);
+    let mut put = |id: usize| {
+        let item = json!({ "id": { "S": id.to_string() }, "pad": { "S": pad } });
+        client.call("PutItem", &json!({ "TableName": "votes", "Item": item }))
+    };
+    let (full, error) = (0..1_000).find_map(|id| Some((id, put(id).err()?))).expect("the disk is full at some point");
+    assert!(error.to_string().starts_with("500 InternalServerError: "), "{error}");
+    assert!(put(full).is_err(), "and stays full");
+    assert!(full > 100, "{full} votes of 300 KB on a disk of 160 MB");
+    let (status, _) = Client::new(program.port).get("/").expect("the pages are still there");
+    assert_eq!(status, 200);
+    // What lies on the full disk, somewhere with room.
+    let copy = folder.path().join("copy");
+    tools::copy_folder(&program.sees(&data), &copy);
+    program.kill();
+    let program = Run::new(&["serve", "--port", "0", "--data"]).arg(&copy).start();
+    assert!(count(&program) >= full, "{full} were acknowledged");
+    self::put(&program, "there is room again");
+}
+
 #[test]
 fn a_data_path_that_is_a_file_is_refused() {
     let folder = example();
