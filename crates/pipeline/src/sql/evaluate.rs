@@ -64,12 +64,14 @@ impl Evaluated {
         };
         image.fields(&plan.paths, &plan.order, fields)?;
         self.outcome = match self.count(plan, fields) {
-            Ok(true) => return Ok(self.outcome = Outcome::Counted),
+            Ok(true) => Outcome::Counted,
             Ok(false) => Outcome::Absent,
             Err(misfit) => Outcome::Misfit(misfit),
         };
-        self.group.clear();
-        self.terms.clear();
+        if self.outcome != Outcome::Counted {
+            self.group.clear();
+            self.terms.clear();
+        }
         Ok(())
     }
 

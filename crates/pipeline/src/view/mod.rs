@@ -232,11 +232,10 @@ impl View {
             }
             shared.position = running.position();
         }
-        if let Some(reason) = stopped {
-            shared.status.phase = Phase::Stopped { reason };
-        }
-        if let Step::Idle { .. } = step {
-            shared.caught_up_ms = self.db.now_ms();
+        match (stopped, step) {
+            (Some(reason), _) => shared.status.phase = Phase::Stopped { reason },
+            (None, Step::Idle { .. }) => shared.caught_up_ms = self.db.now_ms(),
+            (None, Step::Progress) => {}
         }
     }
 }

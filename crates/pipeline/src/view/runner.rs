@@ -16,8 +16,8 @@ use std::{
 /// How soon an idle thread notices that it shall stop.
 const STOP_NOTICED: Duration = Duration::from_millis(250);
 /// When changes come in from several writers at once, a view lets some gather: every commit of its own costs the
-/// writers' sequencer as much as one of theirs.
-const BUSY_CHANGES: u64 = 4;
+/// writers' sequencer as much as one of theirs. One that has much to catch up with does not wait.
+const BUSY_CHANGES: std::ops::Range<u64> = 4..1000;
 const GATHER_POSITIONS: u64 = 1000;
 const GATHER: Duration = Duration::from_millis(3);
 
@@ -127,7 +127,7 @@ fn run(view: &mut View, stop: &AtomicBool) -> Result<(), ViewError> {
                     return Ok(());
                 }
             }
-            Step::Progress if view.folded_last() >= BUSY_CHANGES => {
+            Step::Progress if BUSY_CHANGES.contains(&view.folded_last()) => {
                 let gathered = Seq(view.db.head().0 + GATHER_POSITIONS);
                 let _ = view.db.wait_past(gathered, GATHER);
             }
