@@ -5,6 +5,7 @@ mod browser;
 mod clients;
 mod crash;
 mod example;
+mod memory;
 mod power_loss;
 mod retries;
 mod tidy;
