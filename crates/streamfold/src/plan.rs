@@ -239,3 +239,135 @@ fn view_type_name(view_type: StreamViewType) -> &'static str {
         StreamViewType::NewAndOldImages => "NEW_AND_OLD_IMAGES",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    const TEMPLATE: &str = "
+Resources:
+  Totals:
+    Type: AWS::DynamoDB::Table
+    Metadata:
+      Streamfold: { View: totals.sql }
+    Properties:
+      TableName: totals
+      AttributeDefinitions: [{ AttributeName: region, AttributeType: S }]
+      KeySchema: [{ AttributeName: region, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+  Votes:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: votes
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+      Tags: [{ Key: team, Value: green }]
+";
+
+    fn project() -> Project {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::write(folder.path().join("template.yaml"), TEMPLATE).expect("a file can be written");
+        let sql = "SELECT region, COUNT(*) AS n FROM votes GROUP BY region";
+        std::fs::write(folder.path().join("totals.sql"), sql).expect("a file can be written");
+        project::load(folder.path(), &project::Options::default()).expect("the template is right")
+    }
+
+    /// What `up` would do where both tables exist, after `change` was made to one of them.
+    fn check(change: impl FnOnce(&mut BTreeMap<String, TableSpec>), expected: &Expect) {
+        let project = project();
+        let mut existing = project.tables.iter().map(|table| (table.name.clone(), spec(table))).collect();
+        change(&mut existing);
+        let text = match plan(&project, &existing) {
+            Ok(plan) => {
+                let created = plan.create.iter().map(|spec| format!("create {}", spec.name));
+                let updated =
+                    plan.update.iter().map(|update| format!("{}: {}", update.table, update.changes.join(", ")));
+                let unchanged = plan.unchanged.iter().map(|name| format!("{name} unchanged"));
+                let notes = plan.notes.iter().map(|note| format!("note: {}", note.message));
+                created.chain(updated).chain(unchanged).chain(notes).collect::<Vec<_>>()
+            }
+            Err(errors) => {
+                let line = |error: &Diagnostic| error.location.as_ref().map_or(0, |location| location.line);
+                let id = |error: &Diagnostic| error.logical_id.clone().unwrap_or_default();
+                errors.iter().map(|error| format!("{} {}: {}", line(error), id(error), error.message)).collect()
+            }
+        };
+        expected.assert_eq(&text.join("\n"));
+    }
+
+    fn table<'a>(existing: &'a mut BTreeMap<String, TableSpec>, name: &str) -> &'a mut TableSpec {
+        existing.get_mut(name).expect("the project has this table")
+    }
+
+    #[test]
+    fn what_is_missing_is_created_with_views_last() {
+        check(
+            BTreeMap::clear,
+            &expect![[r"
+            create votes
+            create totals"]],
+        );
+        check(
+            |existing| drop(existing.remove("votes")),
+            &expect![[r"
+            create votes
+            totals unchanged"]],
+        );
+    }
+
+    #[test]
+    fn what_is_there_stays_and_settings_follow_the_template() {
+        check(
+            |_| {},
+            &expect![[r"
+            totals unchanged
+            votes unchanged"]],
+        );
+        let more = |existing: &mut BTreeMap<String, TableSpec>| {
+            let votes = table(existing, "votes");
+            votes.stream = None;
+            votes.tags = vec![("team".into(), "red".into()), ("mine".into(), "kept".into())];
+            votes.ttl = Some("mine".into());
+            votes.deletion_protection = true;
+        };
+        check(
+            more,
+            &expect![[r"
+            votes: stream on, tags
+            totals unchanged"]],
+        );
+        let query = |existing: &mut BTreeMap<String, TableSpec>| {
+            table(existing, "totals").stream = Some(StreamViewType::NewImage);
+            table(existing, "totals").view.as_mut().expect("it is a view").sql.push(' ');
+        };
+        check(
+            query,
+            &expect![[r"
+            totals: view rebuilt by its new query
+            votes unchanged
+            note: table `totals` has a stream that the template does not ask for; it stays on"]],
+        );
+    }
+
+    #[test]
+    fn what_contradicts_is_refused_by_line_and_logical_id() {
+        let all = |existing: &mut BTreeMap<String, TableSpec>| {
+            let votes = table(existing, "votes");
+            votes.key.partition.kind = KeyKind::N;
+            votes.stream = Some(StreamViewType::KeysOnly);
+            votes.shards = 4;
+            table(existing, "totals").view = None;
+        };
+        check(
+            all,
+            &expect![[r"
+            6 Totals: table `totals` exists as an ordinary table and cannot become a view
+            17 Votes: table `votes` exists with another key: id (N), not id (S)
+            19 Votes: the stream of table `votes` shows KEYS_ONLY, not NEW_IMAGE
+            12 Votes: table `votes` exists with 4 stream shards, not 1"]],
+        );
+    }
+}
