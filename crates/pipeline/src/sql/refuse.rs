@@ -53,9 +53,10 @@ fn query_body<'a>(text: &Text, query: &'a Query, found: &mut Vec<Diagnostic>) ->
     let unordered = "ORDER BY is not supported: a view is a table, its sort key orders it";
     refuse(order_by.is_some(), Keyword::ORDER, unordered);
     let limit = if text.has(Keyword::LIMIT) { Keyword::LIMIT } else { Keyword::OFFSET };
-    let all_others = "LIMIT cannot be maintained: whether a row is in the view would depend on all the others";
+    let all_others =
+        "LIMIT and OFFSET cannot be maintained: whether a row is in the view would depend on all the others";
     refuse(limit_clause.is_some(), limit, all_others);
-    refuse(fetch.is_some(), Keyword::FETCH, &all_others.replace("LIMIT", "FETCH"));
+    refuse(fetch.is_some(), Keyword::FETCH, &all_others.replace("LIMIT and OFFSET", "FETCH"));
     let foreign = !locks.is_empty() || for_clause.is_some() || settings.is_some() || format_clause.is_some();
     let unknown = "this clause has no meaning in a view";
     refuse(foreign, if text.has(Keyword::FOR) { Keyword::FOR } else { Keyword::SELECT }, unknown);

@@ -126,8 +126,8 @@ fn what_cannot_be_maintained_is_refused_with_the_reason() {
     refused(
         &format!("{OK} {BY}\n  ORDER BY region LIMIT 5"),
         expect![[r#"
-        2:3: ORDER BY is not supported: a view is a table, its sort key orders it
-        2:19: LIMIT cannot be maintained: whether a row is in the view would depend on all the others"#]],
+            2:3: ORDER BY is not supported: a view is a table, its sort key orders it
+            2:19: LIMIT and OFFSET cannot be maintained: whether a row is in the view would depend on all the others"#]],
     );
     refused(
         &format!("{OK}\n  JOIN users ON users.id = votes.id {BY}"),
@@ -150,6 +150,21 @@ fn what_cannot_be_maintained_is_refused_with_the_reason() {
         expect!["1:1: WITH is not supported: a view is one SELECT from one table"],
     );
     refused(&format!("{OK} {BY}; SELECT 2"), expect!["1:79: a view is one SELECT, and this is a second statement"]);
+    refused(
+        &format!("{OK} {BY} OFFSET 5"),
+        expect![
+            "1:78: LIMIT and OFFSET cannot be maintained: whether a row is in the view would depend on all the others"
+        ],
+    );
+    refused(
+        &format!("{OK} {BY} FETCH FIRST 5 ROWS ONLY"),
+        expect!["1:78: FETCH cannot be maintained: whether a row is in the view would depend on all the others"],
+    );
+    refused(
+        &select("SUM(DISTINCT n)"),
+        expect!["1:29: SUM(DISTINCT) cannot be maintained: taking back a value needs all the others"],
+    );
+    refused(&select("SUM(a[0])"), expect!["1:33: SUM takes an attribute: expressions are not supported"]);
     refused(
         "CREATE VIEW v AS SELECT 1",
         expect!["1:1: a view is a SELECT (write the SELECT only; the view's name and key are those of its table)"],
