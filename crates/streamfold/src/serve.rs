@@ -15,7 +15,8 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread,
     time::Duration,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,6 +24,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Threads that serve HTTP, unless told otherwise. Where two cores are shared with the sequencer and the clients, one
 /// serves the most requests a second; see `bench/`.
 const THREADS: u16 = 1;
+/// Between two signs of life while the database opens.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked at whether the database still takes writes.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 
@@ -31,10 +34,25 @@ pub fn serve(server: &Server, place: &Place, data: &Path, project: Option<&Proje
     let address = address(server)?;
     let claim = server::Claim::new(address).map_err(|error| Failure::listen(address, &error))?;
     let address = claim.address().map_err(|error| Failure::listen(address, &error))?;
-    let db = Db::open(options(server, data), db::Env::real()).map_err(|error| Failure::open(data, &error))?;
+    let db = open(server, data)?;
     let outcome = run(server, place, data, project, &db, (claim, address));
     let closed = db.close().map_err(|error| Failure::database("closing the database", &error));
     outcome.and(closed)
+}
+
+/// Opens the database, and says so every few seconds where a long log is replayed.
+fn open(server: &Server, data: &Path) -> Result<Db, Failure> {
+    let (opened, waiting) = mpsc::channel::<()>();
+    let shown = data.display().to_string();
+    let patience = thread::spawn(move || {
+        while waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::info!("still opening {shown}: its log is replayed");
+        }
+    });
+    let db = Db::open(options(server, data), db::Env::real()).map_err(|error| Failure::open(data, &error));
+    drop(opened);
+    patience.join().expect("saying so does not panic");
+    db
 }
 
 /// Everything between opening the database and closing it.

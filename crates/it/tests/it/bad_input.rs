@@ -189,6 +189,26 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
+#[test]
+fn a_data_directory_of_a_newer_version_is_left_alone() {
+    let folder = example();
+    let program = Run::up(folder.path()).start();
+    put(&program, "1");
+    program.kill();
+    let segment = segments(&folder.path().join(".streamfold")).remove(0);
+    let written = fs::read(&segment).expect("a segment can be read");
+    // The header: magic, format, 64 bytes of what it names, and a checksum of all that.
+    let mut newer = written.clone();
+    newer[8] += 1;
+    let checksum = xxhash_rust::xxh3::xxh3_64(&newer[..72]).to_le_bytes();
+    newer[72..80].copy_from_slice(&checksum);
+    fs::write(&segment, &newer).expect("a segment can be written");
+    refused(&Run::up(folder.path()).to_end(), &["was written by a newer Streamfold", "nothing was changed"]);
+    assert!(fs::read(&segment).expect("it is still there") == newer, "the segment was left as it is");
+    fs::write(&segment, &written).expect("a segment can be written");
+    assert_eq!(count(&Run::up(folder.path()).start()), 1);
+}
+
 /// Whether this user may mount a small disk for a process of his; some systems forbid it.
 fn can_mount() -> bool {
     let mut probe = std::process::Command::new("unshare");
