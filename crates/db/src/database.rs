@@ -1,8 +1,8 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RawChange, RetryToken, Scan, StateEntry,
-    Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RawChange, RetryToken, Scan,
+    StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
