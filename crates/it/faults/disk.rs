@@ -63,6 +63,8 @@ pub struct Disk {
     pub operations: Vec<Operation>,
     pub syncs: Vec<Sync>,
     folders: HashSet<Inode>,
+    /// Files whose own sync makes their name durable too, as ext4, XFS and btrfs have it for new files.
+    pub named_by_their_sync: HashSet<Inode>,
     /// Position of the recording's end.
     pub end: u64,
 }
@@ -247,7 +249,12 @@ impl Moment<'_> {
         let covered = |inode: &Inode| self.durable.get(inode).is_some_and(|covered| operation < *covered);
         match &self.disk.operations[operation].change {
             Change::Data { inode, .. } | Change::Size { inode, .. } => covered(inode),
-            Change::Names(names) => names.iter().any(|(folder, ..)| covered(folder)),
+            Change::Names(names) => match names.as_slice() {
+                [(folder, _, Some(inode))] if self.disk.named_by_their_sync.contains(inode) => {
+                    covered(folder) || covered(inode)
+                }
+                names => names.iter().any(|(folder, ..)| covered(folder)),
+            },
         }
     }
 

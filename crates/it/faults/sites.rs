@@ -57,6 +57,13 @@ impl Sites {
     }
 }
 
+impl Sites {
+    /// Whether a frame of the stack lies in this file.
+    pub fn passes(&self, stack: &[u64], file: &str) -> bool {
+        stack.iter().filter_map(|address| self.0.get(address)).flatten().any(|frame| frame.contains(file))
+    }
+}
+
 /// `crate/file.rs:line function` for files of the workspace and of the state engine.
 fn ours(line: &str, function: &str) -> Option<String> {
     let line = line.split(' ').next()?;

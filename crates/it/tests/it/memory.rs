@@ -34,7 +34,7 @@ fn memory_stays_bounded_with_many_tables_large_items_and_a_reader_that_stopped()
     let form = if it::long() {
         Form { items: 10_000_000, memory: "256M", resident_mib_max: 320 }
     } else {
-        Form { items: 300_000, memory: "64M", resident_mib_max: 128 }
+        Form { items: 300_000, memory: "64M", resident_mib_max: 96 }
     };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     tools::copy_folder(&tools::root().join("examples/votes"), folder.path());
@@ -62,7 +62,8 @@ fn memory_stays_bounded_with_many_tables_large_items_and_a_reader_that_stopped()
     });
     eprintln!("{} items: {idle} MiB before, at most {most} MiB of {}", form.items, form.resident_mib_max);
     assert!(most < form.resident_mib_max, "{most} MiB were resident with --memory {}", form.memory);
-    read_on(&mut client, &next);
+    // A connection that was idle this long may have been closed.
+    read_on(&mut Client::new(program.port), &next);
 }
 
 fn create_tables(client: &mut Client) {
