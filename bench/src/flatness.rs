@@ -2,8 +2,8 @@
 //! a short run of "hello" so that a machine that slows down is not taken for a database that does.
 
 use crate::{
-    load::{self, Fresh, Pool},
     config::Config,
+    load::{self, Fresh, Pool},
     report::{Bar, Report, median},
     request,
     setup::{self, UNTIL_DONE},

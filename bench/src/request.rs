@@ -96,7 +96,6 @@ pub const PUT: &str = "DynamoDB_20120810.PutItem";
 pub const GET: &str = "DynamoDB_20120810.GetItem";
 pub const UPDATE: &str = "DynamoDB_20120810.UpdateItem";
 pub const QUERY: &str = "DynamoDB_20120810.Query";
-pub const SCAN: &str = "DynamoDB_20120810.Scan";
 pub const BATCH_WRITE: &str = "DynamoDB_20120810.BatchWriteItem";
 pub const CREATE_TABLE: &str = "DynamoDB_20120810.CreateTable";
 pub const LIST_TABLES: &str = "DynamoDB_20120810.ListTables";

@@ -35,7 +35,8 @@ impl Server {
         let addr = SocketAddr::from(([127, 0, 0, 1], port));
         let mut server = Server { name, addr, child, started: Duration::ZERO };
         loop {
-            if Client::connect(addr).and_then(|mut client| client.call(request::LIST_TABLES, "{}").map(|_| ())).is_ok() {
+            if Client::connect(addr).and_then(|mut client| client.call(request::LIST_TABLES, "{}").map(|_| ())).is_ok()
+            {
                 server.started = begin.elapsed();
                 return Ok(server);
             }

@@ -64,6 +64,8 @@ pub fn fill_partitions(server: &Server, table: &str, partitions: u64) -> Result<
 pub fn clean(name: &str, outcome: &load::Outcome) -> Result<()> {
     match &outcome.first_error {
         None => Ok(()),
-        Some(first) => Err(Error::other(format!("{name}: {} responses were not 200, the first: {first}", outcome.errors))),
+        Some(first) => {
+            Err(Error::other(format!("{name}: {} responses were not 200, the first: {first}", outcome.errors)))
+        }
     }
 }

@@ -37,7 +37,12 @@ pub fn run(config: &Config) -> Result<()> {
     Report::figure(&title("killed"), killed, "s", Some(Bar::at_most(1.0, 0.3)));
     Report::figure("resident after filling", full_mib, "MiB", None);
     for peer in if config.peers { bench.peers() } else { Vec::new() } {
-        Report::figure(&format!("{}: start to first answer", peer.name), peer.started.as_secs_f64() * 1000.0, "ms", None);
+        Report::figure(
+            &format!("{}: start to first answer", peer.name),
+            peer.started.as_secs_f64() * 1000.0,
+            "ms",
+            None,
+        );
         Report::figure(&format!("{}: resident, idle", peer.name), peer.resident_mib(), "MiB", None);
     }
     Ok(())

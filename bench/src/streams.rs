@@ -1,8 +1,8 @@
 //! Reading change streams: how fast one reader goes, and what a quiet table's reader pays for its busy neighbours.
 
 use crate::{
-    load::Client,
     config::Config,
+    load::Client,
     report::{Bar, Report, median},
     request, setup,
 };

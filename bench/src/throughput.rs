@@ -2,8 +2,8 @@
 //! that what the machine does meanwhile hits all of them. Ratios are taken within a round; their median counts.
 
 use crate::{
-    load::{self, Pool},
     config::Config,
+    load::{self, Pool},
     report::{Bar, Report, median, number},
     request,
     server::Server,
@@ -141,7 +141,8 @@ fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found])
 
 fn print(field: &Field, found: &[Vec<Found>]) {
     Report::title("Requests a second, one client thread on the same cores, stream on, signature checked");
-    let mut head = vec!["operation", "connections", "hello", "streamfold", "p99 ms", "ratio to hello", "bar / reach", ""];
+    let mut head =
+        vec!["operation", "connections", "hello", "streamfold", "p99 ms", "ratio to hello", "bar / reach", ""];
     head.extend(field.servers.iter().skip(2).map(|peer| peer.name));
     Report::head(&head);
     for (case, found) in CASES.iter().zip(found) {
