@@ -19,7 +19,9 @@ mod views;
 use config::{Config, USAGE};
 use std::process::ExitCode;
 
-const ALL: [(&str, fn(&Config) -> std::io::Result<()>); 5] = [
+type Measure = fn(&Config) -> std::io::Result<()>;
+
+const ALL: [(&str, Measure); 5] = [
     ("throughput", throughput::run),
     ("views", views::run),
     ("streams", streams::run),

@@ -105,7 +105,7 @@ fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found])
     let time = Duration::from_secs_f64(config.seconds);
     let capacity = (config.seconds * 120_000.0) as u64;
     let mut hello = 0.0;
-    for i in 0..field.servers.len() {
+    for (i, found) in found.iter_mut().enumerate() {
         let peer = i >= 2;
         // The peers' figures are quoted at 16 connections.
         if peer && (case.connections != 16 || case.relaxed) {
@@ -132,9 +132,9 @@ fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found])
         if i == 0 {
             hello = outcome.rate();
         }
-        found[i].rates.push(outcome.rate());
-        found[i].ratios.push(outcome.rate() / hello);
-        found[i].p99_ms.push(outcome.percentile_ms(99.0));
+        found.rates.push(outcome.rate());
+        found.ratios.push(outcome.rate() / hello);
+        found.p99_ms.push(outcome.percentile_ms(99.0));
     }
     Ok(())
 }

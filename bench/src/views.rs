@@ -172,7 +172,7 @@ fn dashboard(addr: SocketAddr, client: &mut Client) -> Result<Histogram<u64>> {
         std::thread::park_timeout(Duration::from_millis(37 + n * 13 % 211));
         client.call(request::PUT, &probe_vote("WATCHED", n))?;
         let answered = Instant::now();
-        let wanted = format!(r#""label":"WATCHED","part":"#);
+        let wanted = r#""label":"WATCHED","part":"#;
         let value = format!(r#""value":"{n}""#);
         loop {
             let line = lines.next().ok_or_else(|| Error::other("the feed ended"))??;
