@@ -56,8 +56,22 @@ fn start(name: &str, inner: &Arc<Inner>, run: fn(&Inner)) -> io::Result<JoinHand
 }
 
 fn sequence(inner: &Inner) {
+    let _guard = Abandoned(inner);
     while inner.queue.wait() {
         inner.step();
+    }
+}
+
+/// Should the sequencer panic, nobody may wait for it for ever: what waits and what comes is answered.
+struct Abandoned<'a>(&'a Inner);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.shared.poison("the sequencer panicked");
+            self.0.queue.close();
+            drop(self.0.queue.take());
+        }
     }
 }
 

@@ -49,6 +49,13 @@ pub struct RetryToken {
     pub repeat: bool,
 }
 
+impl RetryToken {
+    /// The token of a call that is known to be a repeat.
+    pub(crate) fn again(self) -> RetryToken {
+        RetryToken { repeat: true, ..self }
+    }
+}
+
 /// The answer to a request that waits for its group to be on disk: `.await` it, or [`Ticket::wait`] on a thread.
 #[must_use = "a request is carried out whether or not its ticket is kept, but its error would be lost"]
 pub struct Ticket<T> {

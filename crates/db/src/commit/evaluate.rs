@@ -44,7 +44,7 @@ impl Core {
         if self.group.calls.contains(&token.id) {
             return Called::Later;
         }
-        if token.repeat {
+        if token.repeat || self.repeats.may_hold(self.group.time_ms, &token.id) {
             match self.first_attempt(writes, token) {
                 Ok(Some(written)) => return Called::Now(Ok(written)),
                 Ok(None) => {}
@@ -56,6 +56,9 @@ impl Core {
         let end = self.next_seq();
         if written.is_ok() && end > first {
             self.group.calls.push(token.id);
+            if token.repeat {
+                self.repeats.add(self.group.time_ms, token.id);
+            }
             let row = rows::call(self.group.time_ms, &token.id);
             self.group.batch.put(row, call_row(token.request, first, Seq(end.0 - 1)), Seq(end.0 - 1));
         }

@@ -6,13 +6,14 @@
 mod evaluate;
 mod queue;
 mod redo;
+mod repeats;
 mod schema;
 
 pub(crate) use queue::{Action, Queue};
 pub(crate) use redo::Redo;
 
 use crate::{
-    Durability, Error, Fingerprint, FollowerId, Table, TableStats,
+    Durability, Error, Fingerprint, FollowerId, RetryToken, Table, TableStats,
     catalog::Catalog,
     env::Env,
     log::{Recovered, Writer, frame::push_stats},
@@ -130,6 +131,8 @@ pub(crate) struct Core {
     catalog: Arc<Catalog>,
     /// Totals that changed since the state engine last kept them.
     unsaved: BTreeMap<TableId, TableStats>,
+    /// Calls of which a repeat was carried out.
+    repeats: repeats::Repeats,
 }
 
 /// What a group has become so far. Nothing of it is visible, so it can be dropped.
@@ -160,7 +163,17 @@ impl Core {
     ) -> Core {
         let Recovered { writer, last_ms } = recovered;
         let catalog = shared.catalog();
-        Core { catalog, shared, writer, env, durability, last_ms, group: Group::default(), unsaved }
+        Core {
+            catalog,
+            shared,
+            writer,
+            env,
+            durability,
+            last_ms,
+            group: Group::default(),
+            unsaved,
+            repeats: repeats::Repeats::default(),
+        }
     }
 
     /// Carries out the waiting actions as one group, as far as it has room, and answers them.
@@ -199,11 +212,11 @@ impl Core {
                     let one = written.map(|mut written| written.pop().expect("one write has one answer"));
                     self.group.answers.push(Answer::Written(reply, one));
                 }
-                evaluate::Called::Later => return Some(Action::Write(write, retry, reply)),
+                evaluate::Called::Later => return Some(Action::Write(write, retry.map(RetryToken::again), reply)),
             },
             Action::Batch(writes, retry, reply) => match self.call(&writes, retry) {
                 evaluate::Called::Now(written) => self.group.answers.push(Answer::Batch(reply, written)),
-                evaluate::Called::Later => return Some(Action::Batch(writes, retry, reply)),
+                evaluate::Called::Later => return Some(Action::Batch(writes, retry.map(RetryToken::again), reply)),
             },
             Action::Create(spec, reply) => {
                 let table = self.create_table(*spec);
@@ -338,6 +351,7 @@ impl Core {
     /// Removes a bounded number of rows of dropped tables and of calls too old to be repeated; answers whether some
     /// may be left. These rows have no reader, so their removal is no business of the log.
     pub fn sweep(&mut self) -> Result<bool, Error> {
+        self.relieve_pressure();
         let head = self.shared.head.get();
         let now = self.last_ms.max(self.env.clock.now_ms());
         let old_bucket = (now / rows::CALL_BUCKET_MS).saturating_sub(1);
@@ -352,6 +366,10 @@ impl Core {
                 let done = Some(rows::dead(TableId(id)));
                 ranges.push(Garbage { range: (states.clone(), rows::after(&states)), done });
             }
+        }
+        if self.durability == Durability::Relaxed && ranges.len() > 1 {
+            // A power loss must not bring a table back whose rows are gone.
+            self.sync()?;
         }
         self.remove_rows(ranges, head)
     }

@@ -265,7 +265,15 @@ impl File for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.world.state();
-        state.sync_due()?;
+        if let Err(error) = state.sync_due() {
+            // As Linux does: what could not be written is taken for clean, and a later sync will not write it.
+            let mut contents = std::mem::take(&mut state.files[self.file]);
+            for (offset, bytes) in std::mem::take(&mut contents.unsynced) {
+                state.tear(&mut contents.durable, offset, &bytes);
+            }
+            state.files[self.file] = contents;
+            return Err(error);
+        }
         let contents = &mut state.files[self.file];
         for (offset, bytes) in std::mem::take(&mut contents.unsynced) {
             let position = usize::try_from(offset).expect("simulated files are small");

@@ -174,10 +174,9 @@ impl Log {
             };
             let _ = self.disk.remove(&Layout::index(&oldest.path));
             self.disk.remove(&oldest.path)?;
-            removed += 1;
-        }
-        if removed > 0 {
+            // One by one: after a power loss no segment may be missing between two others.
             self.disk.sync_dir(&self.layout.dir)?;
+            removed += 1;
         }
         Ok(removed)
     }

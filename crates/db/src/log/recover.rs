@@ -12,6 +12,7 @@ use super::{
 use crate::{Env, OpenError, env::Disk};
 use item::Seq;
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{Arc, Mutex, RwLock},
@@ -47,6 +48,8 @@ impl Log {
         let disk = env.disk.clone();
         let at_dir = |error| io_error(&layout.dir, error);
         disk.create_dir_all(&layout.dir).map_err(at_dir)?;
+        // A process that died after naming a segment may not have made its name durable.
+        disk.sync_dir(&layout.dir).map_err(at_dir)?;
         let paths = disk.list(&layout.dir).map_err(at_dir)?;
         let mut numbers: Vec<u64> = paths.iter().filter_map(|path| Layout::number(path)).collect();
         numbers.sort_unstable();
@@ -92,14 +95,23 @@ impl Log {
         // What was written may not be on disk yet; what is replayed must be.
         last.file.sync().map_err(|error| io_error(&last.path, error))?;
         let from = segments.partition_point(|segment| segment.header.first <= applied.next()).saturating_sub(1);
+        let first = segments[from].header.first;
+        if first > applied.next() {
+            let what = format!("the log begins at {first}, but the state has only {applied}");
+            return Err(corrupt(&segments[from].path, 0, what));
+        }
         let mut tail = Tail::at(&segments[from].header);
+        let mut unsure = VecDeque::new();
         for segment in &segments[from..] {
             let is_last = Arc::ptr_eq(segment, &last);
-            tail = walk(segment, is_last, tail, applied, &mut replay)?;
+            tail = walk(segment, is_last.then_some(&mut unsure), tail, applied, &mut replay)?;
         }
         if tail.next.0 <= applied.0 {
             let what = format!("the log ends at {}, but the state has {applied}", tail.next.0 - 1);
             return Err(corrupt(&last.path, last.end(), what));
+        }
+        if let Some(Unsure { offset, .. }) = unsure.front() {
+            write_again(&last, *offset)?;
         }
         cut_torn_tail(&last, tail.next)?;
         *self.segments.write().expect("no holder panics") = segments;
@@ -122,14 +134,31 @@ impl Tail {
     }
 }
 
-/// Replays one segment; the last one is made visible frame by frame, a sealed one must end where its successor says.
+/// A frame that no later one says to be on disk.
+struct Unsure {
+    offset: u64,
+    last: Seq,
+}
+
+/// Writes the frames from `offset` on once more. Had their sync failed before the process ended, the operating system
+/// would have them in its cache as if they were on disk, and syncing alone would do nothing.
+fn write_again(last: &Segment, offset: u64) -> Result<(), OpenError> {
+    let failed = |error| io_error(&last.path, error);
+    let bytes = last.bytes(offset, last.end()).map_err(failed)?;
+    last.file.write_at(&bytes, offset).map_err(failed)?;
+    last.file.sync().map_err(failed)
+}
+
+/// Replays one segment; the last one (with `unsure`) is made visible frame by frame, a sealed one must end where its
+/// successor says.
 fn walk(
     segment: &Segment,
-    is_last: bool,
+    mut unsure: Option<&mut VecDeque<Unsure>>,
     mut tail: Tail,
     applied: Seq,
     replay: &mut impl FnMut(&Frame<'_>) -> Result<(), OpenError>,
 ) -> Result<Tail, OpenError> {
+    let is_last = unsure.is_some();
     let mut problem = None;
     let walked = segment.walk(START, |frame, offset| {
         let header = frame.header;
@@ -139,8 +168,10 @@ fn walk(
             return Err(io::ErrorKind::InvalidData.into());
         }
         tail = Tail { chain: header.checksum, next: header.last().next(), last_ms: header.time_ms };
-        if is_last {
+        if let Some(unsure) = &mut unsure {
             segment.publish(frame);
+            while unsure.pop_front_if(|frame| frame.last <= header.synced).is_some() {}
+            unsure.push_back(Unsure { offset, last: header.last() });
         }
         if header.last() > applied
             && let Err(error) = replay(frame)

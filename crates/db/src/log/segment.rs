@@ -214,7 +214,8 @@ impl Segment {
             file,
             end: AtomicU64::new(START),
             index: Mutex::new(Some(Index::default())),
-            last_ms: AtomicU64::new(0),
+            // Until it has a frame: times never go backwards from segment to segment.
+            last_ms: AtomicU64::new(header.previous.last_ms),
         }
     }
 

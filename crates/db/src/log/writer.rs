@@ -15,7 +15,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -30,7 +30,7 @@ pub(crate) struct Writer {
     /// Position of the next entry.
     next: Seq,
     /// Newest position known to be on disk; others sync too (relaxed durability).
-    synced: Arc<AtomicU64>,
+    synced: Arc<Synced>,
     pub builder: Builder,
 }
 
@@ -38,7 +38,7 @@ impl Writer {
     /// Continues where recovery found the end.
     pub fn new(log: Arc<Log>, active: Arc<Segment>, chain: u64, next: Seq) -> Writer {
         let end = active.end();
-        let synced = Arc::new(AtomicU64::new(next.0 - 1));
+        let synced = Arc::new(Synced { upto: AtomicU64::new(next.0 - 1), failed: AtomicBool::new(false) });
         Writer { log, active, end, chain, next, synced, builder: Builder::default() }
     }
 
@@ -64,7 +64,7 @@ impl Writer {
 
     /// Writes the frame in `builder` at the end. It is neither on disk nor visible yet.
     pub fn append(&mut self, time_ms: u64, totals: &[(TableId, TableStats)]) -> io::Result<Header> {
-        let synced = Seq(self.synced.load(Ordering::Acquire));
+        let synced = self.synced.upto();
         let (bytes, header) = self.builder.finish(self.next, time_ms, synced, self.chain, totals);
         self.active.file.write_at(bytes, self.end)?;
         self.chain = header.checksum;
@@ -76,9 +76,7 @@ impl Writer {
     /// Makes everything appended durable.
     pub fn sync(&self) -> io::Result<()> {
         let upto = self.next.0 - 1;
-        self.active.file.sync()?;
-        self.synced.fetch_max(upto, Ordering::AcqRel);
-        Ok(())
+        self.synced.sync(&*self.active.file, upto)
     }
 
     /// Lets readers see the frame that was appended last.
@@ -88,7 +86,8 @@ impl Writer {
 
     fn rotate(&mut self) -> io::Result<()> {
         // Relaxed durability may have left frames unsynced in the segment that nobody will sync from now on.
-        self.sync()?;
+        // Nor may its failure pass for a mere lack of space: what it lost is lost.
+        self.sync().map_err(io::Error::other)?;
         let header = SegmentHeader {
             identity: self.log.identity,
             number: self.active.header.number + 1,
@@ -108,12 +107,35 @@ impl Writer {
 /// Syncs the log from another thread.
 #[derive(Clone)]
 pub(crate) struct Syncer {
-    synced: Arc<AtomicU64>,
+    synced: Arc<Synced>,
+}
+
+/// How far the log is on disk, and whether a sync of it ever failed.
+struct Synced {
+    upto: AtomicU64,
+    failed: AtomicBool,
+}
+
+impl Synced {
+    fn upto(&self) -> Seq {
+        Seq(self.upto.load(Ordering::Acquire))
+    }
+
+    /// After one failure all later ones fail: the operating system takes the pages that it could not write for clean,
+    /// so its next answer would be success.
+    fn sync(&self, file: &dyn File, upto: u64) -> io::Result<()> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier sync of the log failed"));
+        }
+        file.sync().inspect_err(|_| self.failed.store(true, Ordering::Release))?;
+        self.upto.fetch_max(upto, Ordering::AcqRel);
+        Ok(())
+    }
 }
 
 impl Syncer {
     pub fn synced(&self) -> Seq {
-        Seq(self.synced.load(Ordering::Acquire))
+        self.synced.upto()
     }
 
     /// Makes everything that readers can see durable. Rotation syncs the segment it leaves, so only the last one can
@@ -123,11 +145,7 @@ impl Syncer {
             return Ok(());
         }
         let last = log.segments.read().expect("no holder panics").last().cloned();
-        if let Some(segment) = last {
-            segment.file.sync()?;
-        }
-        self.synced.fetch_max(head.0, Ordering::AcqRel);
-        Ok(())
+        last.map_or(Ok(()), |segment| self.synced.sync(&*segment.file, head.0))
     }
 }
 
@@ -148,7 +166,8 @@ impl Log {
         file.sync()?;
         self.disk.rename(&name, &path)?;
         drop(spare);
-        self.disk.sync_dir(&self.layout.dir)?;
+        // From here on the segment is there: going on in the one before it would contradict its header.
+        self.disk.sync_dir(&self.layout.dir).map_err(io::Error::other)?;
         Ok(Segment::new(header, path, file))
     }
 }
