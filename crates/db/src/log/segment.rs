@@ -74,23 +74,27 @@ impl SegmentHeader {
     /// Reads a header page. `Ok(None)`: the page was never completely written.
     pub fn decode(page: &[u8], path: &Path) -> Result<Option<SegmentHeader>, OpenError> {
         let Some((sealed, rest)) = page.split_at_checked(HEADER_BYTES) else { return Ok(None) };
-        if !sealed.starts_with(MAGIC) || rest.get(..8) != Some(&xxh3_64(sealed).to_le_bytes()) {
+        let Some(mut reader) = sealed.strip_prefix(MAGIC).map(Reader) else { return Ok(None) };
+        // Before the checksum, which a newer format may keep elsewhere; a damaged number hardly looks like the next ones.
+        match reader.u32() {
+            Some(FORMAT) => {}
+            Some(found) if (FORMAT..FORMAT + 1000).contains(&found) => {
+                return Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT });
+            }
+            _ => return Ok(None),
+        }
+        if rest.get(..8) != Some(&xxh3_64(sealed).to_le_bytes()) {
             return Ok(None);
         }
-        let mut reader = Reader(&sealed[MAGIC.len()..]);
-        let parse = |reader: &mut Reader<'_>| {
-            let format = reader.u32()?;
-            let timeline = u16::try_from(reader.u32()?).ok()?;
-            let identity = Identity { database: reader.array()?, timeline };
-            let (number, first) = (reader.u64()?, Seq(reader.u64()?));
-            let previous = Previous { checksum: reader.u64()?, end: reader.u64()?, last_ms: reader.u64()? };
-            Some((format, SegmentHeader { identity, number, first, previous }))
-        };
-        match parse(&mut reader) {
-            Some((FORMAT, header)) => Ok(Some(header)),
-            Some((found, _)) if found > FORMAT => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
-            _ => Ok(None),
-        }
+        Ok(SegmentHeader::parse(&mut reader))
+    }
+
+    fn parse(reader: &mut Reader<'_>) -> Option<SegmentHeader> {
+        let timeline = u16::try_from(reader.u32()?).ok()?;
+        let identity = Identity { database: reader.array()?, timeline };
+        let (number, first) = (reader.u64()?, Seq(reader.u64()?));
+        let previous = Previous { checksum: reader.u64()?, end: reader.u64()?, last_ms: reader.u64()? };
+        Some(SegmentHeader { identity, number, first, previous })
     }
 }
 
