@@ -49,6 +49,15 @@ impl Catalog {
         row
     }
 
+    /// Removes streams of which the log keeps nothing any more; answers their rows.
+    pub fn forget_streams(&mut self, trimmed: Seq) -> Vec<RowAfter> {
+        let gone = |stream: &Arc<Stream>| stream.closed.is_some_and(|closed| closed <= trimmed);
+        let rows = self.streams.iter().filter(|stream| gone(stream));
+        let rows = rows.map(|stream| (rows::stream(stream.table, stream.opened), None)).collect();
+        self.streams.retain(|stream| !gone(stream));
+        rows
+    }
+
     /// Takes over a row, as recovery finds it. Answers whether it was one of the catalogue's.
     pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool, codec::DecodeError> {
         let malformed = codec::DecodeError { at: 0, what: "a catalogue row misses an attribute" };
@@ -64,6 +73,7 @@ impl Catalog {
                 let stream = stream_of(&codec::decode(value)?).ok_or(malformed)?;
                 self.put_stream(stream);
             }
+            (Some((b'S', _)), None) => self.streams.retain(|stream| rows::stream(stream.table, stream.opened) != key),
             (Some((b'N', _)), Some(value)) => {
                 let next: [u8; 4] = value.try_into().map_err(|_| malformed)?;
                 self.next_id = u32::from_be_bytes(next);

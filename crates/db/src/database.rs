@@ -407,7 +407,13 @@ impl Db {
     /// Pins the current head for reading; drop it soon, old versions are kept as long as it lives.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot(self.inner().shared.store.latest())
+        let pinned = self.inner().shared.store.latest();
+        // A group reaches the state a moment before the log shows it; whoever reads both must find it in both.
+        let before = Seq(pinned.seq().0.saturating_sub(1));
+        while self.head() < pinned.seq() && !self.is_closed() {
+            let _ = self.wait_past(before, Duration::from_millis(100));
+        }
+        Snapshot(pinned)
     }
 
     /// Recomputes a table's totals from its items at one position; compare with [`Db::stats`] when nothing writes.

@@ -111,7 +111,8 @@ impl Core {
     }
 
     /// Enters the rows into the group, and the catalogue for what follows in it.
-    fn enter(&mut self, catalog: Catalog, changed: Vec<RowAfter>) {
+    fn enter(&mut self, mut catalog: Catalog, mut changed: Vec<RowAfter>) {
+        changed.extend(catalog.forget_streams(self.writer.log.trimmed()));
         let seq = self.next_seq();
         entry::push_schema(&changed, self.writer.builder.entry());
         for (key, value) in changed {

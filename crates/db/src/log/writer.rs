@@ -178,14 +178,23 @@ pub(super) fn zeroed(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<Arc
     const CHUNK: u64 = 1 << 20;
     let zeros = vec![0; usize::try_from(CHUNK).expect("a megabyte")];
     let file = disk.create(path)?;
-    let mut at = 0;
-    while at < bytes {
-        let count = CHUNK.min(bytes - at);
-        file.write_at(&zeros[..usize::try_from(count).expect("a megabyte")], at)?;
-        at += count;
+    let fill = || {
+        let mut at = 0;
+        while at < bytes {
+            let count = CHUNK.min(bytes - at);
+            file.write_at(&zeros[..usize::try_from(count).expect("a megabyte")], at)?;
+            at += count;
+        }
+        file.sync()
+    };
+    match fill() {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // What is left of the disk is for the state engine, which must still be able to flush.
+            let _ = disk.remove(path);
+            Err(error)
+        }
     }
-    file.sync()?;
-    Ok(file)
 }
 
 impl Layout {
