@@ -156,8 +156,6 @@ impl Db {
         let store = Store::open(store::Options { dir: dir.join("state"), memory })
             .map_err(|error| OpenError::Store(error.to_string()))?;
         let inner = Arc::new(Db::recover(options, env, store, Some(lock), false)?);
-        // The state engine makes its folder without syncing the one it is in.
-        inner.env.disk.sync_dir(&dir).map_err(io)?;
         let threads = keeper::spawn(&inner).map_err(io)?;
         Ok(Db(Arc::new(Handle { inner, threads: Mutex::new(threads) })))
     }

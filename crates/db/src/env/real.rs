@@ -33,7 +33,9 @@ impl Disk for Machine {
             None => return Ok(()),
         };
         if !dir.is_dir() {
-            self.create_dir_all(parent)?;
+            if !parent.is_dir() {
+                self.create_dir_all(parent)?;
+            }
             match fs::create_dir(dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
                 made => made?,

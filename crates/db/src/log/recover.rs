@@ -47,6 +47,7 @@ impl Log {
     ) -> Result<Recovered, OpenError> {
         let disk = env.disk.clone();
         let at_dir = |error| io_error(&layout.dir, error);
+        // Makes the name of the state engine's folder beside it durable too, which the engine does not do.
         disk.create_dir_all(&layout.dir).map_err(at_dir)?;
         // A process that died after naming a segment may not have made its name durable.
         disk.sync_dir(&layout.dir).map_err(at_dir)?;

@@ -326,11 +326,6 @@ impl Work {
 
 impl Core {
     fn open(options: &Options, readers: Arc<Readers>) -> Result<Core, Error> {
-        // The engine syncs its folder but not the name of it in the folder above.
-        std::fs::create_dir_all(&options.dir)?;
-        if let Some(above) = options.dir.parent().filter(|above| !above.as_os_str().is_empty()) {
-            File::open(above)?.sync_all()?;
-        }
         // Three write buffers and the cache fill seven eighths of the memory. The rest is for what is pinned, for merges
         // and for the allocator's waste.
         let buffer_bytes = (options.memory as u64 / 8).clamp(256 << 10, 64 << 20);
