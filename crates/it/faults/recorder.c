@@ -2,6 +2,8 @@
 // test. It records what the kernel was asked to do and knows nothing of Streamfold; `recording.rs` reads the log.
 //
 //   FAULTS_ROOT  absolute folder to watch        FAULTS_LOG  file the records are appended to
+//   FAULTS_KILL  "rename .seg 3": the process is killed right after its third rename to a name that ends so;
+//                "sync .seg 40": right before its 40th sync of such a file
 //
 // A record: u8 kind, i32 fd, u64 a, u64 b, u32 payload length, payload (little endian, no padding). A change and its
 // record happen under one lock, so that the order of records is the order of changes. A sync has two records, start
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,6 +65,16 @@ static void record(enum kind kind, int fd, uint64_t a, uint64_t b, const void *p
     errno = saved;
 }
 
+static char kill_call[16], kill_name[64];
+static int kill_count;
+
+// Whether it is time to be killed: once more the call, on a file of the name.
+static void perhaps_killed(const char *call, const char *path) {
+    size_t n = strlen(path), m = strlen(kill_name);
+    if (kill_count > 0 && strcmp(call, kill_call) == 0 && n >= m && strcmp(path + n - m, kill_name) == 0 && --kill_count == 0)
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 static uint64_t program_base;
 static int first_module(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
@@ -75,6 +88,8 @@ __attribute__((constructor)) static void begin(void) {
     strcpy(root, folder);
     root_length = strlen(root);
     log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    const char *killed = getenv("FAULTS_KILL");
+    if (killed && sscanf(killed, "%15s %63s %d", kill_call, kill_name, &kill_count) != 3) abort();
     // Out of the way of descriptors that the program counts on.
     int high = (int)syscall(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 60000);
     if (high >= 0) { syscall(SYS_close, log_fd); log_fd = high; }
@@ -246,7 +261,12 @@ static int sync_any(int fd, long number, uint64_t whole) {
         if (dladdr(frames[i], &info) && (uint64_t)info.dli_fbase == program_base)
             offsets[count++] = (uint64_t)frames[i] - program_base - 1;
     }
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
     enter();
+    perhaps_killed("sync", path);
     uint64_t id = next_sync++;
     record(SYNC_START, fd, id, whole, offsets, (uint32_t)(count * 8));
     leave();
@@ -270,6 +290,7 @@ static int rename_any(int from_dir, const char *from, int to_dir, const char *to
         memcpy(a + n + 1, b, m);
         // RENAME_NOREPLACE (1) is a rename that succeeded; the others exchange or leave a whiteout.
         record(in_a && in_b && flags <= 1 ? RENAME : UNKNOWN, 0, 0, 0, a, (uint32_t)(n + 1 + m));
+        perhaps_killed("rename", b);
     }
     leave();
     return result;

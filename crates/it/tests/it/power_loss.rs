@@ -21,7 +21,7 @@ use it::{
     program::{Run, binary},
     tools, votes,
 };
-use load::Writer;
+use load::{End, Writer};
 use sites::Sites;
 use std::{
     collections::BTreeMap,
@@ -43,6 +43,8 @@ const NEEDLESS: &[(&str, &str)] = &[
     (" write_again < db/log/recover.rs", "for frames whose sync failed before the restart; no sync fails here"),
     (" recover < db/log/recover.rs", "keeps a flush during a long replay behind the log; replays here are short"),
     (" zeroed", "done ahead of time, so that the sync of the header, which covers it, is short"),
+    (" write_again", "the operating system may have dropped what it failed to sync, which no recording shows"),
+    (" recover < db/log/recover.rs", "before the replay; afterwards `write_again` syncs the same"),
     ("lsm-tree-3.1.10/file.rs:129 rewrite_atomic", "after a rename; the file was synced before it"),
     ("lsm-tree-3.1.10/blob_tree/mod.rs:146 open", "a new state folder's empty folder; the manifest does not name it"),
     ("lsm-tree-3.1.10/tree/mod.rs:1014 create_new", "a new state folder's empty folder; each table's sync covers it"),
@@ -114,14 +116,26 @@ fn record(dice: &mut fastrand::Rng, durable: bool) -> Recorded {
     );
     let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, dice.fork())).collect();
     let enough = if it::long() { 1_500 } else { 400 };
-    for kill in [true, false, true] {
+    // A kill between two steps of starting a segment or of a commit leaves to recovery what they would have done.
+    let ends = [
+        End::Killed(enough),
+        End::Recorder("rename .seg 5"),
+        End::Stopped(enough),
+        End::Recorder("sync .seg 60"),
+        End::Killed(enough),
+    ];
+    for end in ends {
         let program = up(&template, &root).args(&["--durability", if durable { "durable" } else { "relaxed" }]);
+        let program = match end {
+            End::Recorder(when) => program.env("FAULTS_KILL", when),
+            End::Killed(_) | End::Stopped(_) => program,
+        };
         let program = program.env("LD_PRELOAD", &shim).env("FAULTS_ROOT", &root).env("FAULTS_LOG", &log);
         let program = program.start();
         if durable {
             load::settle(&program, &mut writers, &log);
         }
-        load::run(program, &mut writers, &log, enough, kill);
+        load::run(program, &mut writers, &log, end);
     }
     let root = root.to_str().expect("temporary folders have plain names").to_owned();
     let records = recording::read(&log).expect("the recording can be read");
