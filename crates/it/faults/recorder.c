@@ -75,6 +75,19 @@ static void perhaps_killed(const char *call, const char *path) {
         syscall(SYS_kill, getpid(), SIGKILL);
 }
 
+// The program before this one may have been killed in the middle of a long record.
+static void cut_half_record(void) {
+    off_t end = (off_t)syscall(SYS_lseek, log_fd, 0, SEEK_END), at = 0;
+    unsigned char head[25];
+    uint32_t length;
+    while (at < end && syscall(SYS_pread64, log_fd, head, sizeof head, at) == (long)sizeof head) {
+        memcpy(&length, head + 21, 4);
+        if (at + (off_t)sizeof head + length > end) break;
+        at += (off_t)sizeof head + length;
+    }
+    if (at < end) syscall(SYS_ftruncate, log_fd, at);
+}
+
 static uint64_t program_base;
 static int first_module(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
@@ -87,7 +100,8 @@ __attribute__((constructor)) static void begin(void) {
     if (!folder || !path || strlen(folder) >= sizeof root) return;
     strcpy(root, folder);
     root_length = strlen(root);
-    log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    cut_half_record();
     const char *killed = getenv("FAULTS_KILL");
     if (killed && sscanf(killed, "%15s %63s %d", kill_call, kill_name, &kill_count) != 3) abort();
     // Out of the way of descriptors that the program counts on.
