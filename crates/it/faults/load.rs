@@ -110,28 +110,12 @@ fn size(recording: &Path) -> u64 {
     std::fs::metadata(recording).expect("the recorder keeps its log").len()
 }
 
-/// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Killed in the midst of requests, once so many were answered.
-    Killed(usize),
-    /// Asked to stop, once so many were answered.
-    Stopped(usize),
-    /// The recorder kills it at a moment of its own.
-    Recorder(&'static str),
-}
-
-/// Writes from all sides until the program ends.
-pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: End) {
-    let (enough, stop) = match end {
-        End::Killed(enough) => (enough, false),
-        End::Stopped(enough) => (enough, true),
-        End::Recorder(_) => (usize::MAX, false),
-    };
+/// Writes from all sides until `enough` requests were answered, then ends the program: killed in the midst of the
+/// others, or asked to stop once they are done.
+pub fn run(program: Program, writers: &mut [Writer], recording: &Path, enough: usize, kill: bool) {
     let port = program.port;
     let answered = AtomicUsize::new(0);
-    // Ending by itself is expected from the first moment.
-    let stopping = AtomicBool::new(enough == usize::MAX);
+    let stopping = AtomicBool::new(false);
     let (sender, reached) = mpsc::channel();
     thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -139,7 +123,7 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: End)
             let (answered, stopping, sender) = (&answered, &stopping, sender.clone());
             threads.push(scope.spawn(move || {
                 let mut client = Client::new(port);
-                while !stop || !stopping.load(SeqCst) {
+                while kill || !stopping.load(SeqCst) {
                     match writer.step(&mut client, recording) {
                         Ok(()) if answered.fetch_add(1, SeqCst) + 1 == enough => {
                             sender.send(()).expect("the load waits for this");
@@ -152,12 +136,9 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: End)
             }));
         }
         drop(sender);
-        if enough == usize::MAX {
-            return;
-        }
         reached.recv().expect("the writers get there");
         stopping.store(true, SeqCst);
-        if !stop {
+        if kill {
             program.kill();
             return;
         }
