@@ -123,7 +123,7 @@ impl KeySchema {
 const HASH_BYTES: usize = 4;
 
 /// One attribute as a key value, checked against its type and limit.
-fn key_value(item: &Item, attribute: &KeyAttribute, limit: usize) -> Result<KeyValue, KeyError> {
+pub(crate) fn key_value(item: &Item, attribute: &KeyAttribute, limit: usize) -> Result<KeyValue, KeyError> {
     let name = || attribute.name.clone();
     let value = item.get(&attribute.name).ok_or_else(|| KeyError::Missing { name: name() })?;
     let key = match (attribute.kind, value) {
@@ -247,7 +247,7 @@ impl SortRange {
 }
 
 /// The smallest key above every key that starts with `prefix`.
-fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
+pub(crate) fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
     // A partition's own bytes end the carry: a length below 2^15 and a number's sign are never 0xff.
     while prefix.last() == Some(&0xff) {
         prefix.pop();
@@ -304,6 +304,11 @@ impl From<KeyValue> for Value {
             KeyValue::B(bytes) => Value::B(bytes),
         }
     }
+}
+
+/// The hash of several partition attributes together, by their encoded form; on disk.
+pub(crate) fn hash_of(encoded: &[u8]) -> u32 {
+    (xxh3_64_with_seed(encoded, u64::from(b'M')) >> 32) as u32
 }
 
 /// The 32-bit hash that places a partition: the first four bytes of an encoded key, shard and segment ranges.

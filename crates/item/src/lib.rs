@@ -6,6 +6,7 @@
 mod change;
 pub mod codec;
 pub mod expression;
+mod index;
 mod key;
 mod number;
 pub mod size;
@@ -13,6 +14,7 @@ mod sum;
 mod value;
 
 pub use change::{Change, Origin, Seq, TableId};
+pub use index::{INDEX_KEY_PARTS_MAX, IndexKey, IndexRange, IndexSchema};
 pub use key::{
     Key, KeyAttribute, KeyError, KeyKind, KeySchema, KeyValue, PARTITION_BYTES_MAX, SORT_BYTES_MAX, SortRange,
     partition_hash,
