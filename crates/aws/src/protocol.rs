@@ -4,7 +4,7 @@ use crate::json::{self, Malformed};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use item::{Item, expression::Invalid};
+use item::{Item, KeyError, expression::Invalid};
 use std::{
     hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU64, Ordering},
@@ -23,6 +23,7 @@ pub(crate) enum Code {
     AccessDenied,
     ConditionalCheckFailed,
     ExpiredIterator,
+    IdempotentParameterMismatch,
     IncompleteSignature,
     InternalServerError,
     InvalidSignature,
@@ -32,6 +33,7 @@ pub(crate) enum Code {
     ResourceNotFound,
     Serialization,
     Throttling,
+    TransactionCanceled,
     TrimmedDataAccess,
     UnknownOperation,
     UnrecognizedClient,
@@ -45,6 +47,9 @@ impl Code {
             Code::AccessDenied => "com.amazon.coral.service#AccessDeniedException",
             Code::ConditionalCheckFailed => "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
             Code::ExpiredIterator => "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException",
+            Code::IdempotentParameterMismatch => {
+                "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"
+            }
             Code::IncompleteSignature => "com.amazon.coral.service#IncompleteSignatureException",
             Code::InternalServerError => "com.amazonaws.dynamodb.v20120810#InternalServerError",
             Code::InvalidSignature => "com.amazon.coral.service#InvalidSignatureException",
@@ -54,6 +59,7 @@ impl Code {
             Code::ResourceNotFound => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
             Code::Serialization => "com.amazon.coral.service#SerializationException",
             Code::Throttling => "com.amazon.coral.availability#ThrottlingException",
+            Code::TransactionCanceled => "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
             Code::TrimmedDataAccess => "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",
             Code::UnknownOperation => "com.amazon.coral.service#UnknownOperationException",
             Code::UnrecognizedClient => "com.amazon.coral.service#UnrecognizedClientException",
@@ -164,11 +170,38 @@ impl From<db::Error> for Fault {
             )),
             Error::Busy => Fault::new(Code::Throttling, "Too many requests are waiting; try again"),
             Error::Trimmed(_) => trimmed(),
+            Error::IndexKey { index, error } => Fault::validation(index_key(index, error)),
+            Error::IndexNotFound(_) => Fault::new(Code::ResourceNotFound, "Requested resource not found"),
+            Error::IndexExists(name) => {
+                Fault::validation(format!("Attempting to create an index which already exists: {name}"))
+            }
+            Error::Canceled(_) => Fault::new(Code::TransactionCanceled, "Transaction cancelled"),
+            Error::TokenReused => Fault::new(Code::IdempotentParameterMismatch, "token"),
             // Nothing happened, and the same request may pass once there is room.
             Error::NoSpace(_) => internal(),
             // Clients of a door commit for no follower; the rest is the server's own trouble.
             Error::CursorMoved { .. } | Error::Poisoned(_) | Error::Read(_) | Error::Closed => internal(),
         }
+    }
+}
+
+/// A value that cannot be the key of a secondary index.
+fn index_key(index: &str, error: &KeyError) -> String {
+    match error {
+        KeyError::WrongType { name, expected, actual } => format!(
+            "One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: {expected} Actual: \
+             {actual} IndexName: {index}"
+        ),
+        KeyError::Empty { name } => format!(
+            "One or more parameter values are not valid. A value specified for a secondary index key is not supported. \
+             The AttributeValue for a key attribute cannot contain an empty string value. IndexName: {index}, IndexKey: \
+             {name}"
+        ),
+        KeyError::TooLong { limit, .. } => format!(
+            "One or more parameter values were invalid: Size of index key has exceeded the maximum size limit of{limit} \
+             bytes"
+        ),
+        KeyError::Missing { .. } | KeyError::Count => error.to_string(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The catalogue: which tables and streams there are. Its rows are items, written through the log like all else.
 
-use crate::{Billing, Stream, StreamViewType, Table, TableSpec, ViewSpec, rows};
-use item::{Item, KeyAttribute, KeyKind, KeySchema, Number, Seq, TableId, Value, codec};
+use crate::{
+    Backfill, Billing, Expiry, Index, IndexSpec, Projected, Stream, StreamViewType, Table, TableSpec, ViewSpec, rows,
+};
+use item::{IndexSchema, Item, KeyAttribute, KeyKind, KeySchema, Number, Seq, TableId, Value, codec};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -12,6 +14,8 @@ use std::{
 pub(crate) struct Catalog {
     pub by_name: BTreeMap<String, Arc<Table>>,
     pub by_id: HashMap<TableId, Arc<Table>>,
+    /// Tables' own numbers, and those of their indexes.
+    pub trees: HashSet<TableId>,
     /// Open and closed ones, oldest first.
     pub streams: Vec<Arc<Stream>>,
     pub next_id: u32,
@@ -28,7 +32,10 @@ impl Catalog {
     /// Sets or replaces a table; answers its row.
     pub fn put_table(&mut self, table: Table) -> RowAfter {
         let row = (rows::table(table.id), Some(encode(&table_item(&table))));
+        self.remove_table(table.id);
         let table = Arc::new(table);
+        self.trees.insert(table.id);
+        self.trees.extend(table.derived());
         self.by_name.insert(table.spec.name.clone(), table.clone());
         self.by_id.insert(table.id, table);
         row
@@ -37,7 +44,24 @@ impl Catalog {
     pub fn remove_table(&mut self, id: TableId) -> Option<Arc<Table>> {
         let table = self.by_id.remove(&id)?;
         self.by_name.remove(&table.spec.name);
+        self.trees.remove(&id);
+        table.derived().for_each(|index| {
+            self.trees.remove(&index);
+        });
         Some(table)
+    }
+
+    /// Takes the next number of a table or an index.
+    pub fn number(&mut self) -> TableId {
+        self.next_id = self.next_id.max(1);
+        let id = TableId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// The row that keeps the next number.
+    pub fn number_row(&self) -> RowAfter {
+        (rows::next_table(), Some(self.next_id.to_be_bytes().to_vec()))
     }
 
     /// Sets or replaces a stream; answers its row.
@@ -209,13 +233,121 @@ fn table_item(table: &Table) -> Item {
         let view = Item::from_iter([("sql", text(&view.sql)), ("sources", pairs(&view.sources))]);
         item.insert("view", Value::M(view));
     }
-    if let Billing::Provisioned { read, write } = spec.billing {
-        item.insert("provisioned", Value::L(vec![number(read), number(write)]));
-    }
+    put_billing(&mut item, spec.billing);
     if let Some(ttl) = &spec.ttl {
         item.insert("ttl", text(ttl));
     }
+    if !table.indexes.is_empty() {
+        item.insert("indexes", Value::L(table.indexes.iter().map(|index| Value::M(index_item(index))).collect()));
+    }
+    if let Some(expiry) = &table.expiry {
+        let mut own = Item::from_iter([("id", number(u64::from(expiry.id.0))), ("attribute", text(&expiry.attribute))]);
+        put_backfill(&mut own, expiry.backfill.as_ref());
+        item.insert("expiry", Value::M(own));
+    }
     item
+}
+
+fn put_billing(item: &mut Item, billing: Billing) {
+    if let Billing::Provisioned { read, write } = billing {
+        item.insert("provisioned", Value::L(vec![number(read), number(write)]));
+    }
+}
+
+fn get_billing(item: &Item) -> Option<Billing> {
+    let Some(Value::L(units)) = item.get("provisioned") else { return Some(Billing::OnDemand) };
+    let unit = |unit: &Value| match unit {
+        Value::N(unit) => unit.to_string().parse::<u64>().ok(),
+        _ => None,
+    };
+    match units.as_slice() {
+        [read, write] => Some(Billing::Provisioned { read: unit(read)?, write: unit(write)? }),
+        _ => None,
+    }
+}
+
+fn put_backfill(item: &mut Item, backfill: Option<&Backfill>) {
+    if let Some(Backfill { upto, items }) = backfill {
+        item.insert("backfill", Value::L(vec![Value::B(upto.clone()), number(*items)]));
+    }
+}
+
+/// The outer `None` is a malformed one.
+fn get_backfill(item: &Item) -> Option<Option<Backfill>> {
+    match item.get("backfill") {
+        None => Some(None),
+        Some(Value::L(parts)) => match parts.as_slice() {
+            [Value::B(upto), Value::N(items)] => {
+                Some(Some(Backfill { upto: upto.clone(), items: items.to_string().parse().ok()? }))
+            }
+            _ => None,
+        },
+        Some(_) => None,
+    }
+}
+
+fn index_item(index: &Index) -> Item {
+    let attributes = |all: &[KeyAttribute]| Value::L(all.iter().map(attribute_item).collect());
+    let spec = &index.spec;
+    let mut item = Item::from_iter([
+        ("id", number(u64::from(index.id.0))),
+        ("name", text(&spec.name)),
+        ("local", Value::Bool(spec.local)),
+        ("partition", attributes(&spec.key.partition)),
+        ("sort", attributes(&spec.key.sort)),
+    ]);
+    match &spec.projected {
+        Projected::All => {}
+        Projected::KeysOnly => {
+            item.insert("include", Value::L(Vec::new()));
+        }
+        Projected::Include(names) => {
+            item.insert("include", Value::L(names.iter().map(text).collect()));
+        }
+    }
+    put_billing(&mut item, spec.billing);
+    put_backfill(&mut item, index.backfill.as_ref());
+    item
+}
+
+fn index_of(item: &Value) -> Option<Index> {
+    let Value::M(item) = item else { return None };
+    let attributes = |name: &str| {
+        let Value::L(list) = item.get(name)? else { return None };
+        let attribute = |value: &Value| match value {
+            Value::M(attribute) => attribute_of(attribute),
+            _ => None,
+        };
+        list.iter().map(attribute).collect::<Option<Vec<_>>>()
+    };
+    let projected = match item.get("include") {
+        None => Projected::All,
+        Some(Value::L(names)) if names.is_empty() => Projected::KeysOnly,
+        Some(Value::L(names)) => {
+            let name = |name: &Value| match name {
+                Value::S(name) => Some(name.clone()),
+                _ => None,
+            };
+            Projected::Include(names.iter().map(name).collect::<Option<Vec<_>>>()?)
+        }
+        Some(_) => return None,
+    };
+    let spec = IndexSpec {
+        name: get_text(item, "name")?,
+        local: item.get("local") == Some(&Value::Bool(true)),
+        key: IndexSchema { partition: attributes("partition")?, sort: attributes("sort")? },
+        projected,
+        billing: get_billing(item)?,
+    };
+    Some(Index { id: TableId(get_number(item, "id")?), spec, backfill: get_backfill(item)? })
+}
+
+fn expiry_of(item: &Item) -> Option<Expiry> {
+    Some(Expiry {
+        id: TableId(get_number(item, "id")?),
+        attribute: get_text(item, "attribute")?,
+        backfill: get_backfill(item)?,
+    })
 }
 
 fn table_of(item: &Item) -> Option<Table> {
@@ -227,19 +359,13 @@ fn table_of(item: &Item) -> Option<Table> {
         Some(view) => Some(ViewSpec { sql: get_text(view, "sql")?, sources: get_pairs(view, "sources")? }),
         None => None,
     };
-    let billing = match item.get("provisioned") {
-        Some(Value::L(units)) => {
-            let units: Vec<u64> = units
-                .iter()
-                .filter_map(|unit| match unit {
-                    Value::N(unit) => unit.to_string().parse().ok(),
-                    _ => None,
-                })
-                .collect();
-            let [read, write] = units.try_into().ok()?;
-            Billing::Provisioned { read, write }
-        }
-        _ => Billing::OnDemand,
+    let indexes = match item.get("indexes") {
+        Some(Value::L(indexes)) => indexes.iter().map(index_of).collect::<Option<Vec<_>>>()?,
+        _ => Vec::new(),
+    };
+    let expiry = match get_map(item, "expiry") {
+        Some(expiry) => Some(expiry_of(expiry)?),
+        None => None,
     };
     let uuid = match item.get("uuid")? {
         Value::B(uuid) => uuid.as_slice().try_into().ok()?,
@@ -252,9 +378,10 @@ fn table_of(item: &Item) -> Option<Table> {
         shards: get_number(item, "shards")?,
         view,
         deletion_protection: item.get("deletion_protection") == Some(&Value::Bool(true)),
-        billing,
+        billing: get_billing(item)?,
         ttl: get_text(item, "ttl"),
         tags: get_pairs(item, "tags")?,
+        indexes: Vec::new(),
     };
     Some(Table {
         id: TableId(get_number(item, "id")?),
@@ -263,6 +390,8 @@ fn table_of(item: &Item) -> Option<Table> {
         created_ms: get_number(item, "created_ms")?,
         created: Seq(get_number(item, "created")?),
         view_generation: get_number(item, "view_generation")?,
+        indexes,
+        expiry,
     })
 }
 

@@ -1,8 +1,9 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RawChange, RetryToken, Scan,
-    StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Index, IndexQuery, IndexScan, OpenError, Page, Query,
+    RawChange, RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket,
+    Transacted, Write, Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
@@ -42,6 +43,8 @@ pub struct Options {
     pub retention_ms: u64,
     /// Size of a log segment, bytes.
     pub segment_bytes: u64,
+    /// How long after its expiry time an item is deleted, milliseconds; on AWS it may be two days.
+    pub expiry_delay_ms: u64,
 }
 
 impl Options {
@@ -54,6 +57,7 @@ impl Options {
             durability: Durability::Durable,
             retention_ms: 24 * 60 * 60 * 1000,
             segment_bytes: 64 << 20,
+            expiry_delay_ms: 0,
         }
     }
 }
@@ -116,7 +120,7 @@ pub(crate) struct Inner {
     pub options: Options,
     replayed: u64,
     /// No thread commits; whoever waits steps.
-    stepped: bool,
+    pub stepped: bool,
     pub stopping: keeper::Stop,
     _lock: Option<lock::Lock>,
 }
@@ -134,6 +138,7 @@ impl Inner {
     fn stop(&self) {
         self.queue.close();
         self.stopping.stop();
+        self.shared.fills.set();
         self.log.close();
         self.shared.head.close();
     }
@@ -370,6 +375,20 @@ impl Db {
         self.submit(|reply| Action::Batch(writes, retry, reply))
     }
 
+    /// Several writes, all or none (TransactWriteItems), in one group; no key twice. A token stands for one transaction
+    /// for ten minutes, whoever sends it again.
+    pub fn transact(&self, writes: Vec<Write>, token: Option<RetryToken>) -> Ticket<Transacted> {
+        self.submit(|reply| Action::Transact(writes, token, reply))
+    }
+
+    /// The items of several keys, all at one moment (TransactGetItems).
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read.
+    pub fn get_many(&self, keys: &[(TableId, Key)]) -> Result<Vec<Option<Item>>, Error> {
+        crate::read::get_many(&self.inner().shared, keys)
+    }
+
     /// The item at the head.
     ///
     /// # Errors
@@ -384,6 +403,22 @@ impl Db {
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn query(&self, table: &Table, query: &Query) -> Result<Page, Error> {
         crate::read::query(&self.inner().shared, table, query)
+    }
+
+    /// One page of one partition of an index. Where the index is still being filled, what is missing is missing.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read.
+    pub fn query_index(&self, table: &Table, index: &Index, query: &IndexQuery) -> Result<Page<Item>, Error> {
+        crate::read::query_index(&self.inner().shared, table, index, query)
+    }
+
+    /// One page of an index.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read.
+    pub fn scan_index(&self, table: &Table, index: &Index, scan: &IndexScan) -> Result<Page<Item>, Error> {
+        crate::read::scan_index(&self.inner().shared, table, index, scan)
     }
 
     /// One page of a table at the head.

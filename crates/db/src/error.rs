@@ -1,6 +1,6 @@
 //! What can go wrong, as coarse as callers act on it. AWS's words for these live at the door.
 
-use item::{Item, Seq, expression::Invalid};
+use item::{Item, KeyError, Seq, expression::Invalid};
 use std::path::PathBuf;
 
 /// Why a request was not carried out. Nothing of it happened; only after [`Error::Poisoned`] a restart may find that it
@@ -24,6 +24,19 @@ pub enum Error {
     Invalid(#[from] Invalid),
     #[error("item size has exceeded the maximum allowed size")]
     ItemTooLarge,
+    /// An attribute of the new image cannot be a key of a secondary index.
+    #[error("index {index}: {error}")]
+    IndexKey { index: String, error: KeyError },
+    #[error("index {0} does not exist")]
+    IndexNotFound(String),
+    #[error("index {0} exists already")]
+    IndexExists(String),
+    /// A transaction was not carried out; why, for each of its writes in order, `None` where it could have been.
+    #[error("the transaction was cancelled")]
+    Canceled(Vec<Option<Error>>),
+    /// A client's token was used within ten minutes for another request.
+    #[error("the token belongs to another request")]
+    TokenReused,
     /// An update set or removed a key attribute, or gave it another value.
     #[error("cannot update attribute {0}: it is part of the key")]
     KeyChanged(String),
@@ -48,6 +61,17 @@ pub enum Error {
     /// The database is shutting down.
     #[error("the database is closed")]
     Closed,
+}
+
+impl Error {
+    /// Whether it is the database's own trouble, not a refusal of one write: a transaction that meets it did not come to
+    /// a decision.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(
+            self,
+            Error::TableNotFound(_) | Error::ReadOnly(_) | Error::Read(_) | Error::Poisoned(_) | Error::NoSpace(_)
+        )
+    }
 }
 
 /// Why a data directory does not open. Nothing in it was changed.

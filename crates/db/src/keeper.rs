@@ -1,6 +1,14 @@
-//! The threads behind an open database, and the chores that keep its size and its recovery time bounded.
+//! The threads behind an open database, and the chores that keep its size and its recovery time bounded, fill new
+//! indexes and delete what has expired.
 
-use crate::{Durability, Error, database::Inner, log::Chore};
+use crate::{
+    Durability, Error, Op, Table, Write, Written,
+    commit::{self, Action},
+    database::Inner,
+    index::Expiry,
+    log::Chore,
+};
+use item::Origin;
 use std::{
     io,
     sync::{Arc, Condvar, Mutex},
@@ -13,6 +21,12 @@ const SYNC_EVERY: Duration = Duration::from_millis(50);
 
 /// Checkpoints, trimming and sweeping happen this often.
 const CHORES_EVERY: Duration = Duration::from_secs(30);
+
+/// Expired items are looked for this often.
+const EXPIRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Items deleted with one group; each may have 400 KB.
+const EXPIRED_AT_ONCE: usize = 25;
 
 /// Tells the threads that wait on a timer to end.
 #[derive(Default)]
@@ -44,6 +58,8 @@ impl Stop {
 pub(crate) fn spawn(inner: &Arc<Inner>) -> io::Result<Vec<JoinHandle<()>>> {
     let mut threads = vec![start("commit", inner, sequence)?, start("log-segments", inner, prepare_segments)?];
     threads.push(start("keeper", inner, keep)?);
+    threads.push(start("indexes", inner, fill_indexes)?);
+    threads.push(start("expiry", inner, expire_often)?);
     if inner.options.durability == Durability::Relaxed {
         threads.push(start("log-sync", inner, sync_often)?);
     }
@@ -114,8 +130,64 @@ fn keep(inner: &Inner) {
     }
 }
 
+fn fill_indexes(inner: &Inner) {
+    while !inner.stopping.is_stopped() {
+        commit::warm(&inner.shared);
+        match inner.core().backfill() {
+            Ok(true) => continue,
+            // No space for its entry: once there is some, it goes on where it was.
+            Err(Error::NoSpace(_)) if inner.stopping.wait(EXPIRY_EVERY) => continue,
+            Ok(false) | Err(_) => {}
+        }
+        inner.shared.fills.wait();
+    }
+}
+
+fn expire_often(inner: &Inner) {
+    while inner.stopping.wait(EXPIRY_EVERY) {
+        // Refused for now: what is due stays due.
+        let _ = expire(inner);
+    }
+}
+
+/// Deletes what has expired.
+fn expire(inner: &Inner) -> Result<(), Error> {
+    for table in inner.shared.catalog().by_name.values() {
+        while let Some(written) = expire_some(inner, table)?
+            && written.iter().any(|written| written.seq.is_some())
+        {}
+    }
+    Ok(())
+}
+
+/// Deletes some items of a table that have expired; `None`: there are none.
+fn expire_some(inner: &Inner, table: &Table) -> Result<Option<Vec<Written>>, Error> {
+    let Some(expiry) = &table.expiry else { return Ok(None) };
+    let now = inner.env.clock.now_ms().saturating_sub(inner.options.expiry_delay_ms) / 1000;
+    let (start, end) = expiry.due(now);
+    let at = inner.shared.store.latest();
+    let mut writes = Vec::new();
+    for row in inner.shared.store.range(&start, &end, at.seq(), false).take(EXPIRED_AT_ONCE) {
+        let (row, _) = row.map_err(|error| Error::Read(error.to_string()))?;
+        let entry = Expiry::read(&row).and_then(|(seconds, key)| Some((seconds, table.spec.key.decode(key)?)));
+        let (seconds, key) = entry.ok_or_else(|| Error::Read("a stored expiry time is malformed".to_owned()))?;
+        writes.push(Write { table: table.id, key, op: Op::Expire(seconds), condition: None, origin: Origin::Ttl });
+    }
+    drop(at);
+    if writes.is_empty() || inner.stopping.is_stopped() {
+        return Ok(None);
+    }
+    let ticket = inner.queue.submit(|reply| Action::Batch(writes, None, reply));
+    while inner.stepped && !inner.queue.is_empty() {
+        inner.step();
+    }
+    ticket.wait().map(Some)
+}
+
 /// All chores once, for a database without threads.
 pub(crate) fn chores(inner: &Inner, checkpoint: bool) -> Result<(), Error> {
+    while inner.core().backfill()? {}
+    expire(inner)?;
     while let Some(chore) = inner.log.poll_chore() {
         do_chore(inner, chore).map_err(|error| Error::Read(error.to_string()))?;
     }

@@ -373,6 +373,7 @@ fn apply(mut contents: Contents, write: &Write) -> Contents {
     let new = match &write.op {
         Op::Put(item) => Some(item.clone()),
         Op::Delete => None,
+        Op::Check | Op::Expire(_) => panic!("no random write"),
         Op::Update(update) => {
             let fresh = Item::from_iter([("id", Value::S(id.clone()))]);
             Some(update.apply(old.unwrap_or(&fresh)).expect("adds"))

@@ -1,7 +1,8 @@
 //! What a table is: its name, key, stream and settings, and the running totals kept with it.
 
+use crate::index::{Expiry, Index, Projected};
 use crate::stream::StreamViewType;
-use item::{KeySchema, Seq, TableId};
+use item::{IndexSchema, KeySchema, Seq, TableId};
 
 /// What to create.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,30 @@ pub struct TableSpec {
     /// Name of the attribute that holds the expiry time, epoch seconds.
     pub ttl: Option<String>,
     pub tags: Vec<(String, String)>,
+    /// Indexes to create with the table. Empty in the spec of a table that exists: see [`Table::indexes`].
+    pub indexes: Vec<IndexSpec>,
+}
+
+/// A secondary index to create.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexSpec {
+    /// As a table's name, unique within the table; checked by the caller.
+    pub name: String,
+    /// A local index shares the table's partition key and is there from the table's creation on.
+    pub local: bool,
+    pub key: IndexSchema,
+    pub projected: Projected,
+    /// A global index's own; a local one has the table's.
+    pub billing: Billing,
+}
+
+/// A change to one of a table's global indexes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IndexUpdate {
+    /// The index fills with the items that are there, beside other work.
+    Create(IndexSpec),
+    Delete(String),
+    Billing(String, Billing),
 }
 
 impl TableSpec {
@@ -36,6 +61,7 @@ impl TableSpec {
             billing: Billing::OnDemand,
             ttl: None,
             tags: Vec::new(),
+            indexes: Vec::new(),
         }
     }
 }
@@ -69,6 +95,8 @@ pub struct TableUpdate {
     pub tags: Option<Vec<(String, String)>>,
     /// A new definition: the view is cleared and filled again.
     pub view: Option<ViewSpec>,
+    /// In order.
+    pub indexes: Vec<IndexUpdate>,
 }
 
 /// A table that exists (or existed, for a reader that still holds it).
@@ -83,6 +111,23 @@ pub struct Table {
     pub created: Seq,
     /// Counts the view's definitions: a follower with another number must rebuild.
     pub view_generation: u32,
+    /// In the order of their creation.
+    pub indexes: Vec<Index>,
+    /// There while `spec.ttl` is set.
+    pub expiry: Option<Expiry>,
+}
+
+impl Table {
+    /// The index of this name.
+    #[must_use]
+    pub fn index(&self, name: &str) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.spec.name == name)
+    }
+
+    /// Numbers of all trees derived from the table's items.
+    pub(crate) fn derived(&self) -> impl Iterator<Item = TableId> {
+        self.indexes.iter().map(|index| index.id).chain(self.expiry.iter().map(|expiry| expiry.id))
+    }
 }
 
 /// 128-bit sum over a table's items: equal contents have equal fingerprints, whatever their history.

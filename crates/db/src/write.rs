@@ -27,6 +27,10 @@ pub enum Op {
     Put(Item),
     Update(Update),
     Delete,
+    /// Changes nothing: the condition is all there is to it.
+    Check,
+    /// Deletes the item if the table's time to live still is this, seconds since the epoch.
+    Expire(u64),
 }
 
 /// What a write did. `old == new` when it changed nothing; then there is no `seq`.
@@ -35,6 +39,15 @@ pub struct Written {
     pub seq: Option<Seq>,
     pub old: Option<Item>,
     pub new: Option<Item>,
+}
+
+/// What a transaction did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transacted {
+    /// In the order of its writes.
+    pub written: Vec<Written>,
+    /// It was carried out by an earlier call with the same token; nothing happened now.
+    pub repeated: bool,
 }
 
 /// Names one call of a client's SDK: the same on every attempt (`amz-sdk-invocation-id`). A second attempt within

@@ -234,7 +234,8 @@ mod tests {
         let (text, number) = (KeyValue::S("SOUTH".into()), KeyValue::N(Number::from(42u64)));
         expect_test::expect!["d21907e0534f55544800006100ff620000ff000035703bfb03828c"]
             .assert_eq(&hex(key(vec![text.clone()])));
-        expect_test::expect!["aad5f93d534f55544800000383546100ff620000ff000035703bfb03828c"].assert_eq(&hex(key(vec![text, number])));
+        expect_test::expect!["aad5f93d534f55544800000383546100ff620000ff000035703bfb03828c"]
+            .assert_eq(&hex(key(vec![text, number])));
     }
 
     #[test]

@@ -71,6 +71,20 @@ pub enum SortRange {
     BeginsWith(KeyValue),
 }
 
+impl KeyError {
+    /// The attribute that it is about.
+    #[must_use]
+    pub fn attribute(&self) -> Option<&str> {
+        match self {
+            KeyError::Missing { name }
+            | KeyError::WrongType { name, .. }
+            | KeyError::Empty { name }
+            | KeyError::TooLong { name, .. } => Some(name),
+            KeyError::Count => None,
+        }
+    }
+}
+
 impl KeySchema {
     /// The key of a whole item (other attributes are ignored). Limits: partition 2048 bytes, sort 1024, not empty.
     pub fn key_of(&self, item: &Item) -> Result<Key, KeyError> {

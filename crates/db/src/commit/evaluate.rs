@@ -3,6 +3,7 @@
 use super::{Core, FollowerId};
 use crate::{
     Error, FollowerCommit, Op, RetryToken, Row, Table, Write, Written,
+    index::{self, EntryChange, Image},
     log::{
         entry::{self, ChangeEntry, Reader},
         read::Next,
@@ -73,7 +74,7 @@ impl Core {
     }
 
     /// What a write would do.
-    fn evaluate(&self, write: &Write) -> Result<NewChange, Error> {
+    pub(super) fn evaluate(&self, write: &Write) -> Result<NewChange, Error> {
         let table = self.table(write.table)?;
         if table.spec.view.is_some() && write.origin != Origin::View {
             return Err(Error::ReadOnly(table.spec.name.clone()));
@@ -87,14 +88,13 @@ impl Core {
             return Err(Error::ConditionFailed { item: old.map(Box::new) });
         }
         let new = outcome(&table, &write.key, &write.op, old.as_ref())?;
-        check_size(new.as_ref())?;
-        let shard = shard_of(&write.key.partition, table.spec.shards);
-        Ok(NewChange { table, shard, row, origin: write.origin, stored, old, new })
+        check_new(&table, old.as_ref(), new.as_ref())?;
+        Ok(NewChange { table, key: write.key.clone(), row, origin: write.origin, stored, old, new })
     }
 
     /// Enters a change into the group, unless nothing changes.
-    fn enter_change(&mut self, change: NewChange, token: Option<RetryToken>) -> Written {
-        let NewChange { table, shard, row, origin, stored, old, new } = change;
+    pub(super) fn enter_change(&mut self, change: NewChange, token: Option<RetryToken>) -> Written {
+        let NewChange { table, key, row, origin, stored, old, new } = change;
         let image = new.as_ref().map(|item| {
             let mut image = Vec::with_capacity(256);
             codec::encode(item, &mut image);
@@ -105,6 +105,7 @@ impl Core {
             return Written { seq: None, old, new };
         }
         let seq = self.next_seq();
+        let shard = shard_of(&key.partition, table.spec.shards);
         let call = token.map(entry::call_of);
         let entry = ChangeEntry { table: table.id, shard, origin, call, old: before, new: image.as_deref() };
         entry::push_change(&entry, self.writer.builder.entry());
@@ -113,12 +114,30 @@ impl Core {
         totals.bytes = totals.bytes + bytes_of(new.as_ref()) - bytes_of(old.as_ref());
         totals.fingerprint = totals.fingerprint.replace(before, image.as_deref());
         totals.changed = seq;
+        let entries =
+            index::derive(&table, &key, Image::of(old.as_ref(), before), Image::of(new.as_ref(), image.as_deref()));
+        for entry in entries {
+            self.enter_index(entry, seq);
+        }
         match &image {
             Some(image) => self.group.batch.put(row.clone(), image.clone(), seq),
             None => self.group.batch.remove(row.clone(), seq),
         }
         self.group.overlay.insert(row, image);
         Written { seq: Some(seq), old, new }
+    }
+
+    /// Enters what a change makes of an index's entry. Nothing reads entries while the group is built.
+    pub(super) fn enter_index(&mut self, change: EntryChange, seq: Seq) {
+        let EntryChange { index, old, new } = &change;
+        let totals = self.totals_mut(*index);
+        totals.items = totals.items + u64::from(new.is_some()) - u64::from(old.is_some());
+        let bytes = |entry: &Option<index::Entry>| entry.as_ref().map_or(0, |entry| entry.bytes);
+        totals.bytes = totals.bytes + bytes(new) - bytes(old);
+        let (before, after) = (old.as_ref().map(|entry| &*entry.image), new.as_ref().map(|entry| &*entry.image));
+        totals.fingerprint = totals.fingerprint.replace(before, after);
+        totals.changed = seq;
+        change.apply(&mut self.group.batch, seq);
     }
 
     /// The stored image as the group sees it.
@@ -131,19 +150,37 @@ impl Core {
         Ok(found.map(Stored::State))
     }
 
-    /// What the first attempt of this call answered, if there was one.
-    fn first_attempt(&self, writes: &[Write], token: RetryToken) -> Result<Option<Vec<Written>>, Error> {
+    /// Request hash, first and last position of a call within the last minutes.
+    pub(super) fn call_of(&self, id: &[u8; 16]) -> Result<Option<(u64, Seq, Seq)>, Error> {
         let now = self.group.time_ms;
         for time_ms in [now, now.saturating_sub(rows::CALL_BUCKET_MS)] {
-            let Some(row) = self.stored(&rows::call(time_ms, &token.id))? else { continue };
+            let Some(row) = self.stored(&rows::call(time_ms, id))? else { continue };
             let mut reader = Reader(row.as_ref());
-            let (Some(request), Some(first), Some(last)) = (reader.u64(), reader.u64(), reader.u64()) else { continue };
-            if request == token.request {
-                let answer = |write| self.first_answer(write, token, Seq(first), Seq(last));
-                return writes.iter().map(answer).collect::<Result<Vec<_>, _>>().map(Some);
+            if let (Some(request), Some(first), Some(last)) = (reader.u64(), reader.u64(), reader.u64()) {
+                return Ok(Some((request, Seq(first), Seq(last))));
             }
         }
         Ok(None)
+    }
+
+    /// What the first attempt of this call answered, if there was one.
+    fn first_attempt(&self, writes: &[Write], token: RetryToken) -> Result<Option<Vec<Written>>, Error> {
+        match self.call_of(&token.id)? {
+            Some((request, first, last)) if request == token.request => {
+                self.first_answers(writes, token, first, last).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn first_answers(
+        &self,
+        writes: &[Write],
+        token: RetryToken,
+        first: Seq,
+        last: Seq,
+    ) -> Result<Vec<Written>, Error> {
+        writes.iter().map(|write| self.first_answer(write, token, first, last)).collect()
     }
 
     /// What a write did when it was first carried out, from the log; a write without an entry changed nothing.
@@ -190,14 +227,14 @@ impl Core {
         Ok(())
     }
 
-    fn follower_row(&self, row: &Row) -> Result<NewChange, Error> {
-        let table = self.table(row.table)?;
-        check_size(row.new.as_ref())?;
-        let key = rows::item(table.id, &row.key);
-        let stored = self.stored(&key)?;
+    fn follower_row(&self, after: &Row) -> Result<NewChange, Error> {
+        let table = self.table(after.table)?;
+        check_size(after.new.as_ref())?;
+        let row = rows::item(table.id, &after.key);
+        let stored = self.stored(&row)?;
         let old = decode(stored.as_ref())?;
-        let shard = shard_of(&row.key.partition, table.spec.shards);
-        Ok(NewChange { table, shard, row: key, origin: Origin::View, stored, old, new: row.new.clone() })
+        let (key, new) = (after.key.clone(), after.new.clone());
+        Ok(NewChange { table, key, row, origin: Origin::View, stored, old, new })
     }
 
     fn follower_state(&mut self, commit: &FollowerCommit) {
@@ -210,9 +247,9 @@ impl Core {
 }
 
 /// A change on its way into the group.
-struct NewChange {
+pub(super) struct NewChange {
     table: Arc<Table>,
-    shard: u16,
+    key: Key,
     row: Vec<u8>,
     origin: Origin,
     stored: Option<Stored>,
@@ -225,6 +262,11 @@ fn outcome(table: &Table, key: &Key, op: &Op, old: Option<&Item>) -> Result<Opti
     let update = match op {
         Op::Put(item) => return Ok(Some(item.clone())),
         Op::Delete => return Ok(None),
+        Op::Check => return Ok(old.cloned()),
+        Op::Expire(seconds) => {
+            let still = |item: &Item| table.expiry.as_ref().and_then(|expiry| index::expires(item, &expiry.attribute));
+            return Ok(old.filter(|old| still(old) != Some(*seconds)).cloned());
+        }
         Op::Update(update) => update,
     };
     let identity = table.spec.key.attributes(key);
@@ -233,6 +275,12 @@ fn outcome(table: &Table, key: &Key, op: &Op, old: Option<&Item>) -> Result<Opti
         Some((name, _)) => Err(Error::KeyChanged(name.to_owned())),
         None => Ok(Some(new)),
     }
+}
+
+/// What holds for every image that a client writes.
+fn check_new(table: &Table, old: Option<&Item>, new: Option<&Item>) -> Result<(), Error> {
+    check_size(new)?;
+    new.map_or(Ok(()), |new| index::check(table, old, new))
 }
 
 fn check_size(item: Option<&Item>) -> Result<(), Error> {

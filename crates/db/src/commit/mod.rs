@@ -3,12 +3,15 @@
 //! The core is a value that its caller steps, so that a thread can drive it in production and a seed in simulation.
 //! The order is what keeps the promises: evaluate, write the frame, sync it, apply it to the state, publish, answer.
 
+mod backfill;
 mod evaluate;
 mod queue;
 mod redo;
 mod repeats;
 mod schema;
+mod transact;
 
+pub(crate) use backfill::warm;
 pub(crate) use queue::{Action, Queue};
 pub(crate) use redo::Redo;
 
@@ -42,6 +45,8 @@ pub(crate) struct Shared {
     pub totals: RwLock<HashMap<TableId, TableStats>>,
     pub cursors: RwLock<HashMap<FollowerId, Seq>>,
     pub poison: Mutex<Option<String>>,
+    /// Set when an index waits to be filled.
+    pub fills: Wake,
     pub groups: AtomicU64,
     pub writes: AtomicU64,
 }
@@ -55,6 +60,7 @@ impl Shared {
             totals: RwLock::default(),
             cursors: RwLock::default(),
             poison: Mutex::default(),
+            fills: Wake::default(),
             groups: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }
@@ -115,6 +121,26 @@ impl Head {
         waiting.count -= 1;
         drop(waiting);
         self.get()
+    }
+}
+
+/// A mark that a thread waits for.
+#[derive(Default)]
+pub(crate) struct Wake {
+    set: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake {
+    pub fn set(&self) {
+        *self.set.lock().expect("no holder panics") = true;
+        self.changed.notify_all();
+    }
+
+    /// Blocks until the mark is set, and takes it away.
+    pub fn wait(&self) {
+        let set = self.set.lock().expect("no holder panics");
+        *self.changed.wait_while(set, |set| !*set).expect("no holder panics") = false;
     }
 }
 
@@ -195,7 +221,8 @@ impl Core {
         if !waiting.is_empty() {
             queue.put_back(waiting);
         }
-        self.finish();
+        // Whoever asked is told.
+        let _ = self.finish();
     }
 
     fn begin(&mut self) {
@@ -218,6 +245,10 @@ impl Core {
                 evaluate::Called::Now(written) => self.group.answers.push(Answer::Batch(reply, written)),
                 evaluate::Called::Later => return Some(Action::Batch(writes, retry.map(RetryToken::again), reply)),
             },
+            Action::Transact(writes, token, reply) => match self.transact(&writes, token) {
+                Some(transacted) => self.group.answers.push(Answer::Transacted(reply, transacted)),
+                None => return Some(Action::Transact(writes, token, reply)),
+            },
             Action::Create(spec, reply) => {
                 let table = self.create_table(*spec);
                 self.group.answers.push(Answer::Table(reply, table));
@@ -239,7 +270,7 @@ impl Core {
     }
 
     /// Writes, syncs, applies, publishes and answers the group.
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Result<(), Error> {
         let outcome = if self.writer.builder.is_empty() { Ok(()) } else { self.write_group() };
         if let Some(before) = self.group.catalog.take() {
             // The group was not written, so neither was its change of schema.
@@ -251,7 +282,8 @@ impl Core {
             self.shared.groups.fetch_add(1, Ordering::Relaxed);
             self.shared.writes.fetch_add(group.writes, Ordering::Relaxed);
         }
-        group.answers.send(outcome, head);
+        group.answers.send(outcome.clone(), head);
+        outcome
     }
 
     fn write_group(&mut self) -> Result<(), Error> {
@@ -289,11 +321,15 @@ impl Core {
 
     fn publish_catalog(&mut self) {
         let catalog = self.catalog.clone();
-        self.unsaved.retain(|id, _| catalog.by_id.contains_key(id));
-        self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.by_id.contains_key(id));
+        self.unsaved.retain(|id, _| catalog.trees.contains(id));
+        self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.trees.contains(id));
         let follows = |id: &FollowerId| catalog.by_id.contains_key(&TableId(id.0));
         self.shared.cursors.write().expect("no holder panics").retain(|id, _| follows(id));
+        let filling = backfill::next(&catalog).is_some();
         *self.shared.catalog.write().expect("no holder panics") = catalog;
+        if filling {
+            self.shared.fills.set();
+        }
     }
 
     fn no_room(&self, error: &std::io::Error) -> Error {

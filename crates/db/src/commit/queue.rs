@@ -1,7 +1,7 @@
 //! What waits to be committed, and how it is answered.
 
 use crate::{
-    Error, FollowerCommit, RetryToken, Table, TableSpec, TableUpdate, Write, Written,
+    Error, FollowerCommit, RetryToken, Table, TableSpec, TableUpdate, Transacted, Write, Written,
     write::{Reply, Ticket},
 };
 use item::Seq;
@@ -14,6 +14,7 @@ use std::{
 pub(crate) enum Action {
     Write(Box<Write>, Option<RetryToken>, Reply<Written>),
     Batch(Vec<Write>, Option<RetryToken>, Reply<Vec<Written>>),
+    Transact(Vec<Write>, Option<RetryToken>, Reply<Transacted>),
     Create(Box<TableSpec>, Reply<Arc<Table>>),
     Update(String, Box<TableUpdate>, Reply<Arc<Table>>),
     Delete(String, Reply<Arc<Table>>),
@@ -27,6 +28,7 @@ impl Action {
         match self {
             Action::Write(_, _, reply) => reply.send(Err(error)),
             Action::Batch(_, _, reply) => reply.send(Err(error)),
+            Action::Transact(_, _, reply) => reply.send(Err(error)),
             Action::Create(_, reply) | Action::Update(_, _, reply) | Action::Delete(_, reply) => reply.send(Err(error)),
             Action::Follower(_, reply) => reply.send(Err(error)),
         }
@@ -37,6 +39,7 @@ impl Action {
 pub(super) enum Answer {
     Written(Reply<Written>, Result<Written, Error>),
     Batch(Reply<Vec<Written>>, Result<Vec<Written>, Error>),
+    Transacted(Reply<Transacted>, Result<Transacted, Error>),
     Table(Reply<Arc<Table>>, Result<Arc<Table>, Error>),
     Seq(Reply<Seq>, Result<(), Error>),
 }
@@ -55,6 +58,7 @@ impl Answers {
             match answer {
                 Answer::Written(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Batch(reply, answer) => reply.send(outcome.clone().and(answer)),
+                Answer::Transacted(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Table(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Seq(reply, answer) => reply.send(outcome.clone().and(answer).map(|()| head)),
             }

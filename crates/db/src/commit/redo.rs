@@ -1,9 +1,10 @@
 //! Opening: what the state engine kept, then the log past it, replayed as it was applied.
 
-use super::Shared;
+use super::{Shared, backfill::Step};
 use crate::{
     FollowerId, OpenError, TableStats,
     catalog::Catalog,
+    index::{self, Image},
     log::{
         entry::{ChangeEntry, Entry, Reader},
         frame::{Frame, read_stats},
@@ -11,7 +12,7 @@ use crate::{
     rows,
     store::{Batch, Pressure},
 };
-use item::{Item, Seq, TableId, codec};
+use item::{Seq, TableId, codec};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -29,6 +30,14 @@ pub(crate) struct Redo<'a> {
     applied: Seq,
     /// Frames replayed.
     pub frames: u64,
+}
+
+/// A client's call as a frame tells of it: where its changes are, and the position of its row.
+struct Called {
+    request: u64,
+    first: Seq,
+    last: Seq,
+    at: Seq,
 }
 
 impl<'a> Redo<'a> {
@@ -80,22 +89,26 @@ impl<'a> Redo<'a> {
     /// Applies a frame that lies past what the state engine has.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), String> {
         let mut batch = Batch::new();
-        let mut calls: HashMap<[u8; 16], (u64, Seq, Seq)> = HashMap::new();
+        let mut calls: HashMap<[u8; 16], Called> = HashMap::new();
         for (seq, raw) in frame.entries() {
             match raw.decode().ok_or("an entry cannot be read; it may be of a newer version")? {
                 Entry::Change(change) => {
                     if let Some((id, request)) = change.call {
-                        calls.entry(id).or_insert((request, seq, seq)).2 = seq;
+                        let call = calls.entry(id).or_insert(Called { request, first: seq, last: seq, at: seq });
+                        (call.last, call.at) = (seq, seq);
                     }
-                    let row = self.row_of(&change)?;
-                    match change.new {
-                        Some(image) => batch.put(row, image.to_vec(), seq),
-                        None => batch.remove(row, seq),
-                    }
+                    self.change(&change, seq, &mut batch)?;
+                }
+                Entry::Call { id, request, first, last } => {
+                    calls.insert(id, Called { request, first, last, at: seq });
                 }
                 Entry::Schema(changed) => {
+                    let before = self.catalog.clone();
+                    for (key, value) in &changed {
+                        self.load_row(key, *value).map_err(|error| error.to_string())?;
+                    }
+                    self.fill_indexes(&before, seq, &mut batch)?;
                     for (key, value) in changed {
-                        self.load_row(key, value).map_err(|error| error.to_string())?;
                         match value {
                             Some(value) => batch.put(key.to_vec(), value.to_vec(), seq),
                             None => batch.remove(key.to_vec(), seq),
@@ -108,9 +121,9 @@ impl<'a> Redo<'a> {
                 }
             }
         }
-        for (id, (request, first, last)) in calls {
+        for (id, Called { request, first, last, at }) in calls {
             let row = rows::call(frame.header.time_ms, &id);
-            batch.put(row, super::evaluate::call_row(request, first, last), last);
+            batch.put(row, super::evaluate::call_row(request, first, last), at);
         }
         self.finish(frame, batch)
     }
@@ -142,23 +155,46 @@ impl<'a> Redo<'a> {
         }
     }
 
-    fn row_of(&self, change: &ChangeEntry<'_>) -> Result<Vec<u8>, String> {
+    /// The rows of a change: the item's, and those of its indexes.
+    fn change(&self, change: &ChangeEntry<'_>, seq: Seq, batch: &mut Batch) -> Result<(), String> {
         let table = self.catalog.by_id.get(&change.table).ok_or("a change names a table that was never created")?;
-        let image: Item = change
-            .new
-            .or(change.old)
-            .map(codec::decode)
-            .ok_or("a change has no image")?
-            .map_err(|error| error.to_string())?;
-        let key = table.spec.key.key_of(&image).map_err(|error| error.to_string())?;
-        Ok(rows::item(table.id, &key))
+        let decode = |image: &[u8]| codec::decode(image).map_err(|error| error.to_string());
+        let new = change.new.map(decode).transpose()?;
+        // The old image has something to say only where there are indexes, or no new one.
+        let needed = new.is_none() || table.derived().next().is_some();
+        let old = change.old.filter(|_| needed).map(decode).transpose()?;
+        let image = new.as_ref().or(old.as_ref()).ok_or("a change has no image")?;
+        let key = table.spec.key.key_of(image).map_err(|error| error.to_string())?;
+        let (before, after) = (Image::of(old.as_ref(), change.old), Image::of(new.as_ref(), change.new));
+        index::derive(table, &key, before, after).into_iter().for_each(|entry| entry.apply(batch, seq));
+        let row = rows::item(table.id, &key);
+        match change.new {
+            Some(image) => batch.put(row, image.to_vec(), seq),
+            None => batch.remove(row, seq),
+        }
+        Ok(())
+    }
+
+    /// Repeats the steps of fills that an entry tells of. A step is the first entry of its frame, so the state is what
+    /// the step saw.
+    fn fill_indexes(&self, before: &Catalog, seq: Seq, batch: &mut Batch) -> Result<(), String> {
+        for table in self.catalog.by_id.values() {
+            let Some(earlier) = before.by_id.get(&table.id).filter(|earlier| !Arc::ptr_eq(earlier, table)) else {
+                continue;
+            };
+            for step in Step::between(earlier, table) {
+                let mut put = |entry: index::Entry| batch.put(entry.row, entry.image, seq);
+                step.entries(&self.shared.store, table, self.applied, &mut put).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
     }
 
     /// Publishes what was rebuilt.
     pub fn publish(mut self) -> BTreeMap<TableId, TableStats> {
         let catalog = self.catalog;
-        self.totals.retain(|id, _| catalog.by_id.contains_key(id));
-        self.unsaved.retain(|id, _| catalog.by_id.contains_key(id));
+        self.totals.retain(|id, _| catalog.trees.contains(id));
+        self.unsaved.retain(|id, _| catalog.trees.contains(id));
         *self.shared.totals.write().expect("no holder panics") = self.totals;
         *self.shared.cursors.write().expect("no holder panics") = self.cursors;
         *self.shared.catalog.write().expect("no holder panics") = Arc::new(catalog);

@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::{
-    Error, FollowerId, Stream, Table, TableSpec, TableUpdate,
+    Backfill, Error, Expiry, FollowerId, Index, IndexUpdate, Stream, Table, TableSpec, TableUpdate,
     catalog::{Catalog, RowAfter},
     log::entry,
     rows,
@@ -11,19 +11,29 @@ use item::TableId;
 use std::sync::Arc;
 
 impl Core {
-    pub(super) fn create_table(&mut self, spec: TableSpec) -> Result<Arc<Table>, Error> {
+    pub(super) fn create_table(&mut self, mut spec: TableSpec) -> Result<Arc<Table>, Error> {
         let mut catalog = (*self.catalog).clone();
         if catalog.by_name.contains_key(&spec.name) {
             return Err(Error::TableExists(spec.name));
         }
+        if spec.view.is_some() && spec.ttl.is_some() {
+            return Err(Error::ReadOnly(spec.name));
+        }
         let seq = self.next_seq();
-        catalog.next_id = catalog.next_id.max(1);
-        let id = TableId(catalog.next_id);
-        catalog.next_id += 1;
+        let id = catalog.number();
         let mut uuid = [0; 16];
         self.env.dice.fill(&mut uuid);
-        let table = Table { id, uuid, spec, created_ms: self.group.time_ms, created: seq, view_generation: 1 };
-        let mut changed = vec![(rows::next_table(), Some(catalog.next_id.to_be_bytes().to_vec()))];
+        let created_ms = self.group.time_ms;
+        // Nothing is in the table, so its indexes are complete.
+        let wanted = std::mem::take(&mut spec.indexes);
+        let indexes: Vec<Index> =
+            wanted.into_iter().map(|spec| Index { id: catalog.number(), spec, backfill: None }).collect();
+        let expiry = spec.ttl.clone().map(|attribute| Expiry { id: catalog.number(), attribute, backfill: None });
+        let table = Table { id, uuid, spec, created_ms, created: seq, view_generation: 1, indexes, expiry };
+        let mut changed = vec![catalog.number_row()];
+        for index in table.derived() {
+            self.totals_mut(index).changed = seq;
+        }
         if table.spec.stream.is_some() {
             changed.push(self.open_stream(&mut catalog, &table));
         }
@@ -51,7 +61,6 @@ impl Core {
         let spec = &mut table.spec;
         spec.deletion_protection = update.deletion_protection.unwrap_or(spec.deletion_protection);
         spec.billing = update.billing.unwrap_or(spec.billing);
-        spec.ttl = update.ttl.unwrap_or_else(|| spec.ttl.take());
         spec.tags = update.tags.unwrap_or_else(|| std::mem::take(&mut spec.tags));
         if let Some(view) = update.view
             && spec.view.as_ref() != Some(&view)
@@ -59,9 +68,16 @@ impl Core {
             spec.view = Some(view);
             table.view_generation += 1;
         }
+        if let Some(ttl) = update.ttl {
+            set_ttl(&mut catalog, &mut table, ttl)?;
+        }
+        for update in update.indexes {
+            update_index(&mut catalog, &mut table, update)?;
+        }
         if *old == table {
             return Ok(old);
         }
+        changed.extend(self.trees_changed(&catalog, &old, &table));
         let id = table.id;
         changed.push(catalog.put_table(table));
         self.enter(catalog, changed);
@@ -78,15 +94,31 @@ impl Core {
         let mut changed: Vec<RowAfter> = self.close_stream(&mut catalog, table.id).into_iter().collect();
         catalog.remove_table(table.id);
         changed.push((rows::table(table.id), None));
-        changed.push((rows::totals(table.id), None));
         changed.push((rows::cursor(follower), None));
-        changed.push((rows::dead(table.id), Some(Vec::new())));
+        changed.extend(std::iter::once(table.id).chain(table.derived()).flat_map(dropped));
         self.enter(catalog, changed);
-        self.group.totals.remove(&table.id);
+        table.derived().chain([table.id]).for_each(|tree| {
+            self.group.totals.remove(&tree);
+        });
         self.group.cursors.remove(&follower);
         Ok(table)
     }
 
+    /// Enters that trees of the table's came or went with a change of its description.
+    fn trees_changed(&mut self, catalog: &Catalog, old: &Table, new: &Table) -> Vec<RowAfter> {
+        let (before, after): (Vec<_>, Vec<_>) = (old.derived().collect(), new.derived().collect());
+        let mut changed = Vec::new();
+        for gone in before.iter().filter(|tree| !after.contains(tree)) {
+            self.group.totals.remove(gone);
+            changed.extend(dropped(*gone));
+        }
+        let seq = self.next_seq();
+        for come in after.iter().filter(|tree| !before.contains(tree)) {
+            self.totals_mut(*come).changed = seq;
+            changed.push(catalog.number_row());
+        }
+        changed
+    }
     /// Opens the table's stream at the entry being built. Its label is its creation time, unique per table name.
     fn open_stream(&self, catalog: &mut Catalog, table: &Table) -> RowAfter {
         let labels = catalog.streams.iter().filter(|stream| stream.table_name == table.spec.name);
@@ -111,7 +143,7 @@ impl Core {
     }
 
     /// Enters the rows into the group, and the catalogue for what follows in it.
-    fn enter(&mut self, mut catalog: Catalog, mut changed: Vec<RowAfter>) {
+    pub(super) fn enter(&mut self, mut catalog: Catalog, mut changed: Vec<RowAfter>) {
         changed.extend(catalog.forget_streams(self.writer.log.trimmed()));
         let seq = self.next_seq();
         entry::push_schema(&changed, self.writer.builder.entry());
@@ -124,4 +156,45 @@ impl Core {
         let before = std::mem::replace(&mut self.catalog, Arc::new(catalog));
         self.group.catalog.get_or_insert(before);
     }
+}
+
+/// Makes or drops the index on expiry times, which is filled as any other.
+fn set_ttl(catalog: &mut Catalog, table: &mut Table, ttl: Option<String>) -> Result<(), Error> {
+    if table.spec.ttl == ttl {
+        return Ok(());
+    }
+    if table.spec.view.is_some() {
+        return Err(Error::ReadOnly(table.spec.name.clone()));
+    }
+    table.spec.ttl.clone_from(&ttl);
+    let expiry = |attribute| Expiry { id: catalog.number(), attribute, backfill: Some(Backfill::default()) };
+    table.expiry = ttl.map(expiry);
+    Ok(())
+}
+
+fn update_index(catalog: &mut Catalog, table: &mut Table, update: IndexUpdate) -> Result<(), Error> {
+    let place = |table: &Table, name: &str| table.indexes.iter().position(|index| index.spec.name == name);
+    let find = |table: &Table, name: &str| {
+        let global = place(table, name).filter(|at| !table.indexes[*at].spec.local);
+        global.ok_or_else(|| Error::IndexNotFound(name.to_owned()))
+    };
+    match update {
+        IndexUpdate::Create(spec) if place(table, &spec.name).is_some() => return Err(Error::IndexExists(spec.name)),
+        IndexUpdate::Create(spec) => {
+            table.indexes.push(Index { id: catalog.number(), spec, backfill: Some(Backfill::default()) });
+        }
+        IndexUpdate::Delete(name) => {
+            table.indexes.remove(find(table, &name)?);
+        }
+        IndexUpdate::Billing(name, billing) => {
+            let at = find(table, &name)?;
+            table.indexes[at].spec.billing = billing;
+        }
+    }
+    Ok(())
+}
+
+/// Rows that say that a tree is garbage.
+fn dropped(id: TableId) -> [RowAfter; 2] {
+    [(rows::totals(id), None), (rows::dead(id), Some(Vec::new()))]
 }

@@ -20,6 +20,13 @@ pub(crate) enum Entry<'a> {
         upto: Seq,
         state: Vec<RowRef<'a>>,
     },
+    /// A transaction with a client's token, and where its changes are: `first > last` when it made none.
+    Call {
+        id: [u8; 16],
+        request: u64,
+        first: Seq,
+        last: Seq,
+    },
 }
 
 /// A change of one item, images still encoded.
@@ -37,6 +44,7 @@ pub(crate) struct ChangeEntry<'a> {
 const CHANGE: u8 = 1;
 const SCHEMA: u8 = 2;
 const FOLLOWER: u8 = 3;
+const CALL: u8 = 4;
 
 const HAS_OLD: u8 = 1;
 const HAS_NEW: u8 = 2;
@@ -89,6 +97,16 @@ pub(crate) fn push_follower(follower: FollowerId, upto: Seq, state: &[(Vec<u8>, 
     out.extend_from_slice(&follower.0.to_le_bytes());
     out.extend_from_slice(&upto.0.to_le_bytes());
     push_rows(state, out);
+    finish(payload, out);
+}
+
+/// Appends a transaction's token.
+pub(crate) fn push_call(id: &[u8; 16], request: u64, first: Seq, last: Seq, out: &mut Vec<u8>) {
+    let payload = begin(CALL, out);
+    out.extend_from_slice(id);
+    for number in [request, first.0, last.0] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
     finish(payload, out);
 }
 
@@ -219,6 +237,12 @@ impl<'a> Raw<'a> {
                 let upto = Seq(reader.u64()?);
                 Some(Entry::Follower { follower, upto, state: reader.rows()? })
             }
+            CALL => Some(Entry::Call {
+                id: reader.array()?,
+                request: reader.u64()?,
+                first: Seq(reader.u64()?),
+                last: Seq(reader.u64()?),
+            }),
             _ => None,
         }
     }

@@ -76,7 +76,7 @@ impl Log {
             spare: Spare::default(),
         };
         if segments.is_empty() {
-            let header = SegmentHeader { identity, number: 1, first: Seq(1), previous: Previous::default() };
+            let header = SegmentHeader::new(identity, 1, Seq(1), Previous::default());
             segments.push(Arc::new(log.create_segment(header).map_err(|error| io_error(&log.layout.dir, error))?));
         }
         log.recover(segments, applied.unwrap_or_default(), replay)
@@ -116,7 +116,9 @@ impl Log {
         }
         cut_torn_tail(&last, tail.next)?;
         *self.segments.write().expect("no holder panics") = segments;
-        let writer = Writer::new(Arc::new(self), last, tail.chain, tail.next);
+        let path = last.path.clone();
+        let mut writer = Writer::new(Arc::new(self), last, tail.chain, tail.next);
+        writer.leave_older_segment().map_err(|error| io_error(&path, error))?;
         Ok(Recovered { writer, last_ms: tail.last_ms })
     }
 }

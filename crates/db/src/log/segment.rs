@@ -36,6 +36,8 @@ pub(crate) struct Identity {
 /// A segment's first page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SegmentHeader {
+    /// Of what stands in the segment.
+    pub format: u32,
     pub identity: Identity,
     pub number: u64,
     /// Position of its first entry.
@@ -56,10 +58,19 @@ pub(crate) struct Previous {
 const HEADER_BYTES: usize = 8 + 4 + 4 + 16 + 5 * 8;
 
 impl SegmentHeader {
+    pub fn new(identity: Identity, number: u64, first: Seq, previous: Previous) -> SegmentHeader {
+        SegmentHeader { format: FORMAT, identity, number, first, previous }
+    }
+
+    /// Whether an older version reads the segment, and so must never find entries there that it does not know.
+    pub fn is_older(&self) -> bool {
+        self.format < FORMAT
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         let mut page = Vec::with_capacity(usize::try_from(START).expect("a page"));
         page.extend_from_slice(MAGIC);
-        page.extend_from_slice(&FORMAT.to_le_bytes());
+        page.extend_from_slice(&self.format.to_le_bytes());
         page.extend_from_slice(&u32::from(self.identity.timeline).to_le_bytes());
         page.extend_from_slice(&self.identity.database);
         let Previous { checksum, end, last_ms } = self.previous;
@@ -76,25 +87,25 @@ impl SegmentHeader {
         let Some((sealed, rest)) = page.split_at_checked(HEADER_BYTES) else { return Ok(None) };
         let Some(mut reader) = sealed.strip_prefix(MAGIC).map(Reader) else { return Ok(None) };
         // Before the checksum, which a newer format may keep elsewhere; a damaged number hardly looks like the next ones.
-        match reader.u32() {
-            Some(FORMAT) => {}
+        let format = match reader.u32() {
+            Some(found) if (1..=FORMAT).contains(&found) => found,
             Some(found) if (FORMAT..FORMAT + 1000).contains(&found) => {
                 return Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT });
             }
             _ => return Ok(None),
-        }
+        };
         if rest.get(..8) != Some(&xxh3_64(sealed).to_le_bytes()) {
             return Ok(None);
         }
-        Ok(SegmentHeader::parse(&mut reader))
+        Ok(SegmentHeader::parse(format, &mut reader))
     }
 
-    fn parse(reader: &mut Reader<'_>) -> Option<SegmentHeader> {
+    fn parse(format: u32, reader: &mut Reader<'_>) -> Option<SegmentHeader> {
         let timeline = u16::try_from(reader.u32()?).ok()?;
         let identity = Identity { database: reader.array()?, timeline };
         let (number, first) = (reader.u64()?, Seq(reader.u64()?));
         let previous = Previous { checksum: reader.u64()?, end: reader.u64()?, last_ms: reader.u64()? };
-        Some(SegmentHeader { identity, number, first, previous })
+        Some(SegmentHeader { format, identity, number, first, previous })
     }
 }
 

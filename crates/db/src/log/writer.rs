@@ -84,16 +84,18 @@ impl Writer {
         self.active.publish(&self.builder.finished());
     }
 
+    /// Leaves a segment that an older version began, before anything that it does not know comes into it.
+    pub fn leave_older_segment(&mut self) -> io::Result<()> {
+        if self.active.header.is_older() { self.rotate() } else { Ok(()) }
+    }
+
     fn rotate(&mut self) -> io::Result<()> {
         // Relaxed durability may have left frames unsynced in the segment that nobody will sync from now on.
         // Nor may its failure pass for a mere lack of space: what it lost is lost.
         self.sync().map_err(io::Error::other)?;
-        let header = SegmentHeader {
-            identity: self.log.identity,
-            number: self.active.header.number + 1,
-            first: self.next,
-            previous: Previous { checksum: self.chain, end: self.end, last_ms: self.active.last_ms() },
-        };
+        let previous = Previous { checksum: self.chain, end: self.end, last_ms: self.active.last_ms() };
+        let number = self.active.header.number + 1;
+        let header = SegmentHeader::new(self.log.identity, number, self.next, previous);
         let segment = Arc::new(self.log.create_segment(header)?);
         let sealed = std::mem::replace(&mut self.active, segment.clone());
         self.end = START;
