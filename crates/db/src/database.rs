@@ -270,6 +270,12 @@ impl Db {
         keeper::chores(self.inner(), checkpoint)
     }
 
+    /// One step of filling an index, for a stepped database; answers whether there was one.
+    #[cfg(test)]
+    pub(crate) fn fill_step(&self) -> Result<bool, Error> {
+        self.inner().core().backfill()
+    }
+
     /// The newest position readers see.
     #[must_use]
     pub fn head(&self) -> Seq {

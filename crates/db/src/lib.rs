@@ -9,6 +9,8 @@ mod database;
 pub mod env;
 mod error;
 mod follower;
+#[cfg(test)]
+mod formats;
 mod index;
 mod keeper;
 mod lock;

@@ -1,7 +1,10 @@
 //! One seed drives the database: what is asked, in which order it runs, when the disk fails, when the power goes.
 //!
 //! After every crash the database must hold what was acknowledged, plus all or nothing of the group that was being
-//! written; its totals must equal a recount, its stream must add up to its table, and its follower to a recount.
+//! written; its totals must equal a recount, its stream must add up to its table, its follower to a recount, and its
+//! indexes to its items ([`derived`]).
+
+mod derived;
 
 use crate::{
     Db, Durability, Env, FollowerCommit, FollowerId, Op, OpenError, Options, RetryToken, Row, Scan, SimStore,
@@ -64,6 +67,8 @@ impl Run {
         let spec = TableSpec {
             stream: Some(StreamViewType::NewAndOldImages),
             shards: 3,
+            ttl: Some("until".to_owned()),
+            indexes: vec![derived::by_region()],
             ..TableSpec::new("votes", key_schema("id", KeyKind::S))
         };
         run.db().create_table(spec).wait().expect("creates votes");
@@ -99,17 +104,13 @@ impl Run {
 
     fn random_write(&self) -> Write {
         let id = format!("v{}", self.roll(40));
-        let condition = |text: &str| {
-            let (names, values) = (BTreeMap::new(), BTreeMap::new());
-            Condition::parse("ConditionExpression", text, &mut Placeholders::new(&names, &values)).expect("parses")
-        };
         let (op, condition) = match self.roll(10) {
             0 | 1 => (Op::Delete, None),
             2 | 3 => (Op::Update(add_one()), None),
             4 => (Op::Put(vote(&id, self.roll(4), 10)), Some(condition("attribute_not_exists(id)"))),
             _ => {
                 let padding = usize::try_from(self.roll(900)).expect("small");
-                (Op::Put(vote(&id, self.roll(4), padding)), None)
+                (Op::Put(self.vary(vote(&id, self.roll(4), padding))), None)
             }
         };
         Write { table: self.table("votes").id, key: key(&id), op, condition, origin: Origin::Client }
@@ -145,12 +146,16 @@ impl Run {
                 None => panic!("{}: one step answers all", self.seed),
             }
         }
-        self.possible.push(now);
+        self.happened(now);
         self.possible.extend(maybe);
+    }
+
+    /// The table is this now; under durable writes it cannot be anything older any more.
+    fn happened(&mut self, now: Contents) {
         if self.durability == Durability::Durable && self.db().status().poisoned.is_none() {
-            let last = self.possible.pop().expect("just pushed");
-            self.possible = vec![last];
+            self.possible.clear();
         }
+        self.possible.push(now);
     }
 
     /// Repeats a call that was answered, as an SDK does whose connection dropped: nothing changes, the answer is the
@@ -265,6 +270,7 @@ impl Run {
         let rows = self.db().scan(&self.table("counts"), &scan).expect("reads").items;
         let rows: BTreeMap<String, i64> = rows.iter().map(|row| (region_of(row), count_of(row))).collect();
         assert_eq!(rows, counts, "{seed}: the follower equals a recount");
+        self.check_derived();
     }
 
     /// Whether the follower has changes of the source before it.
@@ -307,10 +313,9 @@ impl Run {
             70..=79 => self.follow_after_step(),
             80..=84 => self.repeat_after_step(),
             85..=88 => self.world.advance_ms(i64::try_from(self.roll(5000)).expect("small") - 1000),
-            89..=92 => {
-                let checkpoint = self.roll(2) == 0;
-                let _ = self.db().chores(checkpoint);
-            }
+            89..=90 => self.chores(),
+            91 => self.change_indexes(),
+            92 => self.transact(),
             93..=94 => self.world.fail_sync_in(self.roll(4)),
             95 => self.world.limit_room(Some(self.roll(64 << 10))),
             96 => self.world.limit_room(None),
@@ -357,23 +362,29 @@ impl Run {
     }
 }
 
+fn condition(text: &str) -> Condition {
+    let (names, values) = (BTreeMap::new(), BTreeMap::new());
+    Condition::parse("ConditionExpression", text, &mut Placeholders::new(&names, &values)).expect("parses")
+}
+
 fn add_one() -> Update {
     let values = BTreeMap::from([(":one".to_owned(), Value::N(Number::from(1_u64)))]);
     let names = BTreeMap::new();
     Update::parse("ADD n :one", &mut Placeholders::new(&names, &values)).expect("parses")
 }
 
-/// What a write does, worked out apart from the database; conditions are those of `random_write`.
+/// What a write does, worked out apart from the database.
 fn apply(mut contents: Contents, write: &Write) -> Contents {
     let KeyValue::S(id) = &write.key.partition else { panic!("ids are strings") };
     let old = contents.get(id);
-    if write.condition.is_some() && old.is_some() {
+    if write.condition.as_ref().is_some_and(|condition| !condition.matches(old)) {
         return contents;
     }
     let new = match &write.op {
         Op::Put(item) => Some(item.clone()),
         Op::Delete => None,
-        Op::Check | Op::Expire(_) => panic!("no random write"),
+        Op::Check => old.cloned(),
+        Op::Expire(_) => panic!("no client writes this"),
         Op::Update(update) => {
             let fresh = Item::from_iter([("id", Value::S(id.clone()))]);
             Some(update.apply(old.unwrap_or(&fresh)).expect("adds"))
