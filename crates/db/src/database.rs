@@ -1,8 +1,9 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, OpenError, Page, Query, RawChange, RetryToken, Scan,
-    StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write, Written,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Image, OpenError, Page, PageEnd, Query, RawChange,
+    RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket, Write,
+    Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
@@ -10,7 +11,10 @@ use crate::{
     store::{self, Store},
     write::Reply,
 };
-use item::{Item, Key, Seq, TableId, codec};
+use item::{
+    Item, Key, Seq, TableId,
+    codec::{self, DecodeError},
+};
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -375,6 +379,14 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn get(&self, table: &Table, key: &Key) -> Result<Option<Item>, Error> {
+        crate::read::decoded(self.image(table, key)?)
+    }
+
+    /// The item at the head, as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read.
+    pub fn image(&self, table: &Table, key: &Key) -> Result<Option<Image>, Error> {
         crate::read::get(&self.inner().shared, table, key)
     }
 
@@ -383,7 +395,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn query(&self, table: &Table, query: &Query) -> Result<Page, Error> {
-        crate::read::query(&self.inner().shared, table, query)
+        Page::collect(|visit| crate::read::query(&self.inner().shared, table, query, visit))
+    }
+
+    /// As [`Db::query`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_query(
+        &self,
+        table: &Table,
+        query: &Query,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd, Error> {
+        crate::read::query(&self.inner().shared, table, query, &mut visit)
     }
 
     /// One page of a table at the head.
@@ -399,7 +424,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn scan_at(&self, table: &Table, scan: &Scan, at: &Snapshot) -> Result<Page, Error> {
-        crate::read::scan(&self.inner().shared, table, scan, at.seq())
+        Page::collect(|visit| crate::read::scan(&self.inner().shared, table, scan, at.seq(), visit))
+    }
+
+    /// As [`Db::scan`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_scan(
+        &self,
+        table: &Table,
+        scan: &Scan,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd, Error> {
+        crate::read::scan(&self.inner().shared, table, scan, self.snapshot().seq(), &mut visit)
     }
 
     /// Pins the current head for reading; drop it soon, old versions are kept as long as it lives.

@@ -25,7 +25,7 @@ pub use database::{Db, Durability, Options, SimStore, Snapshot, Status};
 pub use env::Env;
 pub use error::{Error, OpenError};
 pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
-pub use read::{Page, Query, Scan};
+pub use read::{Image, Page, PageEnd, Query, Scan};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{Billing, Fingerprint, Table, TableSpec, TableStats, TableUpdate, ViewSpec};
 pub use write::{Answered, Op, RetryToken, Ticket, Write, Written};

@@ -1,7 +1,12 @@
 //! Reading items: one, a range of one partition, or a table, each at a `Seq`.
 
 use crate::{Error, Table, commit::Shared, rows, store};
-use item::{Item, Key, KeyValue, Seq, SortRange, codec, expression::Condition, size};
+use item::{
+    Item, Key, KeyValue, Seq, SortRange,
+    codec::{self, DecodeError},
+    expression::Condition,
+    size,
+};
 
 /// DynamoDB's page: at most this many bytes of items are read for one Query or Scan page, before filtering.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -41,11 +46,55 @@ pub struct Page {
     pub last: Option<Key>,
 }
 
+/// Where a page of images ended that were looked at one by one.
+#[derive(Clone, Debug, Default)]
+pub struct PageEnd {
+    /// How many items were evaluated (`ScannedCount`).
+    pub scanned: usize,
+    /// Their size, for consumed capacity.
+    pub bytes: usize,
+    /// Where to continue; `None` when the range is exhausted.
+    pub last: Option<Key>,
+}
+
+/// An item as it lies in the state, see [`codec`]: for readers that show it and need no [`Item`] made of it.
+pub struct Image(store::Value);
+
+impl std::ops::Deref for Image {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What looks at the images of a page.
+pub(crate) type Visit<'v> = dyn FnMut(&[u8]) -> Result<(), DecodeError> + 'v;
+
+impl Page {
+    /// A page whose images are decoded into items.
+    pub(crate) fn collect(read: impl FnOnce(&mut Visit<'_>) -> Result<PageEnd, Error>) -> Result<Page, Error> {
+        let mut items = Vec::new();
+        let PageEnd { scanned, bytes, last } = read(&mut |image| {
+            items.push(codec::decode(image)?);
+            Ok(())
+        })?;
+        Ok(Page { items, scanned, bytes, last })
+    }
+}
+
 /// The item at the head.
-pub(crate) fn get(shared: &Shared, table: &Table, key: &Key) -> Result<Option<Item>, Error> {
+pub(crate) fn get(shared: &Shared, table: &Table, key: &Key) -> Result<Option<Image>, Error> {
     let row = rows::item(table.id, key);
-    let stored = at_head(shared, |head| shared.store.get(&row, head))?;
-    stored.map(|image| codec::decode(&image)).transpose().map_err(|error| Error::Read(error.to_string()))
+    Ok(at_head(shared, |head| shared.store.get(&row, head))?.map(Image))
+}
+
+pub(crate) fn decoded(image: Option<Image>) -> Result<Option<Item>, Error> {
+    image.map(|image| codec::decode(&image)).transpose().map_err(malformed)
+}
+
+fn malformed(error: DecodeError) -> Error {
+    Error::Read(error.to_string())
 }
 
 /// Reads at the head, again should the head have moved so far meanwhile that its versions are gone.
@@ -58,21 +107,27 @@ pub(crate) fn at_head<T>(shared: &Shared, read: impl Fn(Seq) -> Result<T, store:
     }
 }
 
-pub(crate) fn query(shared: &Shared, table: &Table, query: &Query) -> Result<Page, Error> {
+pub(crate) fn query(shared: &Shared, table: &Table, query: &Query, visit: &mut Visit<'_>) -> Result<PageEnd, Error> {
     let (start, end) = query.sort.encode(&query.partition);
     let bounds = Bounds { start, end, after: query.start.as_ref(), reverse: query.reverse };
     let at = shared.store.latest();
-    page(shared, table, bounds, at.seq(), query.limit, query.filter.as_ref())
+    page(shared, table, bounds, at.seq(), (query.limit, query.filter.as_ref()), visit)
 }
 
-pub(crate) fn scan(shared: &Shared, table: &Table, scan: &Scan, at: Seq) -> Result<Page, Error> {
+pub(crate) fn scan(
+    shared: &Shared,
+    table: &Table,
+    scan: &Scan,
+    at: Seq,
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd, Error> {
     let (segment, count) = scan.segment;
     let edge = |segment: u32| (u64::from(segment) << 32).div_ceil(u64::from(count));
     let hash = |edge: u64| u32::try_from(edge).ok().map(u32::to_be_bytes);
     let start = hash(edge(segment)).expect("a segment starts within the hashes").to_vec();
     let end = hash(edge(segment + 1)).map_or_else(Vec::new, |hash| hash.to_vec());
     let bounds = Bounds { start, end, after: scan.start.as_ref(), reverse: false };
-    page(shared, table, bounds, at, scan.limit, scan.filter.as_ref())
+    page(shared, table, bounds, at, (scan.limit, scan.filter.as_ref()), visit)
 }
 
 /// A range of encoded keys within a table.
@@ -110,22 +165,27 @@ fn page(
     table: &Table,
     bounds: Bounds<'_>,
     at: Seq,
-    limit: Option<usize>,
-    filter: Option<&Condition>,
-) -> Result<Page, Error> {
+    (limit, filter): (Option<usize>, Option<&Condition>),
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd, Error> {
     let (start, end) = bounds.rows(table);
     let limit = limit.unwrap_or(usize::MAX);
-    let mut page = Page::default();
+    let mut page = PageEnd::default();
     if start >= end {
         return Ok(page);
     }
+    // Of what a filter leaves out nothing is decoded but the attributes that it looks at.
+    let filter = filter.map(|filter| (filter, filter.attributes()));
     for row in shared.store.range(&start, &end, at, bounds.reverse) {
         let (key, image) = row.map_err(|error| Error::Read(error.to_string()))?;
-        let item = codec::decode(&image).map_err(|error| Error::Read(error.to_string()))?;
         page.scanned += 1;
-        page.bytes += size::item(&item);
-        if filter.is_none_or(|filter| filter.matches(Some(&item))) {
-            page.items.push(item);
+        page.bytes += size::stored(&image).map_err(malformed)?;
+        let passes = match &filter {
+            Some((filter, names)) => filter.matches(Some(&codec::pick(&image, names).map_err(malformed)?)),
+            None => true,
+        };
+        if passes {
+            visit(&image).map_err(malformed)?;
         }
         // DynamoDB answers where it stopped even when nothing follows; the next page is then empty.
         if page.scanned >= limit || page.bytes >= PAGE_BYTES_MAX {
