@@ -4,7 +4,7 @@ use crate::json::{self, Malformed};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use item::{Item, KeyError, expression::Invalid};
+use item::{Item, KeyError, codec::DecodeError, expression::Invalid};
 use std::{
     hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU64, Ordering},
@@ -137,6 +137,13 @@ impl From<Malformed> for Fault {
 impl From<Invalid> for Fault {
     fn from(invalid: Invalid) -> Fault {
         Fault::validation(invalid.to_string())
+    }
+}
+
+impl From<DecodeError> for Fault {
+    /// An item that does not read back.
+    fn from(error: DecodeError) -> Fault {
+        Fault::from(db::Error::Read(error.to_string()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     time,
 };
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -17,6 +17,7 @@ use std::{
 /// How far a client's clock may be off.
 const SKEW_MS: u64 = 15 * 60 * 1000;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// Derived keys kept: a day's, for the keys and regions in use.
 const DERIVED_MAX: usize = 64;
 
@@ -24,8 +25,22 @@ const DERIVED_MAX: usize = 64;
 pub(crate) struct Verifier {
     secrets: HashMap<String, String>,
     service: &'static str,
-    /// Ready-keyed HMACs by `access key/date/region`: deriving one costs four more.
-    derived: Mutex<HashMap<String, Hmac<Sha256>>>,
+    /// Deriving a key costs four HMACs more. There are few, so they are looked through.
+    derived: Mutex<Vec<Derived>>,
+}
+
+/// A ready-keyed HMAC, and what its key was derived from besides the secret.
+struct Derived {
+    key: String,
+    date: String,
+    region: String,
+    mac: Hmac<Sha256>,
+}
+
+impl Derived {
+    fn is_for(&self, credential: &Credential<'_>) -> bool {
+        self.date == credential.date && self.region == credential.region && self.key == credential.key
+    }
 }
 
 /// The `Authorization` header, taken apart.
@@ -66,47 +81,46 @@ impl Verifier {
         if !header.starts_with("AWS4-") {
             return Err(missing());
         }
-        let date = parts.headers.get("x-amz-date").and_then(|value| value.to_str().ok());
+        let date = parts.headers.get(X_AMZ_DATE).and_then(|value| value.to_str().ok());
         let authorization = authorization(header, date.is_some())?;
         let date = date.unwrap_or_default();
         fresh(date, now_ms)?;
         if !authorization.signed_headers.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
             return Err(invalid("'Host' must be a 'SignedHeader' in the AWS Authorization."));
         }
-        let algorithm = header.split(' ').next().unwrap_or_default();
+        let algorithm = cut(header, b' ').map_or(header, |(algorithm, _)| algorithm);
         if algorithm != ALGORITHM {
             return Err(incomplete(format!(
                 "Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). "
             )));
         }
         let credential = credential(authorization.credential, self.service, date)?;
-        let secret = self.secrets.get(credential.key).ok_or_else(|| {
-            Fault::new(Code::UnrecognizedClient, "The security token included in the request is invalid.")
-        })?;
-        let mut mac = self.keyed(secret, &credential);
-        let canonical = hex(&canonical_hash(parts, authorization.signed_headers, body)?);
-        for part in [ALGORITHM, "\n", date, "\n", credential.scope, "\n", &canonical] {
-            mac.update(part.as_bytes());
-        }
+        let mut mac = self.keyed(&credential)?;
+        let canonical = hex(Sha256::digest(canonical(parts, authorization.signed_headers, body)?).into());
+        let scope = credential.scope.as_bytes();
+        mac.update(&[ALGORITHM.as_bytes(), b"\n", date.as_bytes(), b"\n", scope, b"\n", &canonical].concat());
         let signature = unhex(authorization.signature).ok_or_else(mismatch)?;
         mac.verify_slice(&signature).map_err(|_| mismatch())?;
         Ok(credential.key)
     }
 
     /// An HMAC with the key derived from the secret, the date, the region and the service.
-    fn keyed(&self, secret: &str, credential: &Credential<'_>) -> Hmac<Sha256> {
-        let name = format!("{}/{}/{}", credential.key, credential.date, credential.region);
+    fn keyed(&self, credential: &Credential<'_>) -> Result<Hmac<Sha256>, Fault> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mac) = derived.get(&name) {
-            return mac.clone();
+        if let Some(found) = derived.iter().find(|derived| derived.is_for(credential)) {
+            return Ok(found.mac.clone());
         }
+        let secret = self.secrets.get(credential.key).ok_or_else(|| {
+            Fault::new(Code::UnrecognizedClient, "The security token included in the request is invalid.")
+        })?;
         // Full of yesterday's, or somebody plays with regions; both are over when all are forgotten.
         if derived.len() >= DERIVED_MAX {
             derived.clear();
         }
         let mac = derive(secret, [credential.date, credential.region, self.service]);
-        derived.insert(name, mac.clone());
-        mac
+        let Credential { key, date, region, scope: _ } = *credential;
+        derived.push(Derived { key: key.into(), date: date.into(), region: region.into(), mac: mac.clone() });
+        Ok(mac)
     }
 }
 
@@ -138,20 +152,34 @@ fn derive(secret: &str, scope: [&str; 3]) -> Hmac<Sha256> {
     mac
 }
 
+/// Parameters of the `Authorization` header, in the order of complaints.
+const PARAMETERS: [&str; 3] = ["Credential", "Signature", "SignedHeaders"];
+
+/// As `split_once` with one ASCII character, but quick on texts as short as these.
+fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 fn authorization(header: &str, dated: bool) -> Result<Authorization<'_>, Fault> {
-    let parameters = header.split_once(' ').map_or("", |(_, rest)| rest);
-    let find = |name: &str| {
-        parameters
-            .split([',', ' '])
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(key, value)| (key == name && !value.is_empty()).then_some(value))
-    };
-    let found = [find("Credential"), find("Signature"), find("SignedHeaders")];
+    let mut found = [None; 3];
+    let mut rest = cut(header, b' ').map_or("", |(_, parameters)| parameters);
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|byte| matches!(byte, b',' | b' ')).unwrap_or(rest.len());
+        let place = cut(&rest[..end], b'=').filter(|(_, value)| !value.is_empty()).and_then(|(name, value)| {
+            let place = PARAMETERS.iter().position(|parameter| *parameter == name)?;
+            Some((place, value))
+        });
+        if let Some((place, value)) = place {
+            found[place].get_or_insert(value);
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
     if let ([Some(credential), Some(signature), Some(signed_headers)], true) = (found, dated) {
         return Ok(Authorization { credential, signed_headers, signature });
     }
     let mut message = String::new();
-    for (name, found) in ["Credential", "Signature", "SignedHeaders"].into_iter().zip(found) {
+    for (name, found) in PARAMETERS.into_iter().zip(found) {
         if found.is_none() {
             message.push_str(&format!("Authorization header requires '{name}' parameter. "));
         }
@@ -170,15 +198,14 @@ fn fresh(date: &str, now_ms: u64) -> Result<(), Fault> {
             "Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ))
     })?;
-    let now = time::basic(now_ms);
     // Cut to whole seconds as the date is.
     let now_ms = now_ms - now_ms % 1000;
     if signed_ms + SKEW_MS < now_ms {
-        let earliest = time::basic(now_ms - SKEW_MS);
+        let (now, earliest) = (time::basic(now_ms), time::basic(now_ms - SKEW_MS));
         return Err(invalid(format!("Signature expired: {date} is now earlier than {earliest} ({now} - 15 min.)")));
     }
     if signed_ms > now_ms + SKEW_MS {
-        let latest = time::basic(now_ms + SKEW_MS);
+        let (now, latest) = (time::basic(now_ms), time::basic(now_ms + SKEW_MS));
         return Err(invalid(format!(
             "Signature not yet current: {date} is still later than {latest} ({now} + 15 min.)"
         )));
@@ -188,8 +215,10 @@ fn fresh(date: &str, now_ms: u64) -> Result<(), Fault> {
 
 /// Takes a credential apart. Any region will do: this server is every region's.
 fn credential<'a>(text: &'a str, service: &str, date: &str) -> Result<Credential<'a>, Fault> {
-    let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
-    let [key, day, region, signed_service, terminator] = parts[..] else {
+    let mut parts = text.trim_end_matches('/').as_bytes().split(|byte| *byte == b'/');
+    let mut part = || parts.next().map(|part| std::str::from_utf8(part).expect("cut at ASCII characters"));
+    let five = [part(), part(), part(), part(), part()];
+    let ([Some(key), Some(day), Some(region), Some(signed_service), Some(terminator)], None) = (five, part()) else {
         return Err(incomplete(format!(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{text}'"
         )));
@@ -217,50 +246,51 @@ fn credential<'a>(text: &'a str, service: &str, date: &str) -> Result<Credential
     Ok(Credential { key, scope, date: day, region })
 }
 
-/// SHA-256 of the canonical request, fed to the hash piece by piece.
-fn canonical_hash(parts: &Parts, signed_headers: &str, body: &[u8]) -> Result<[u8; 32], Fault> {
-    let mut hash = Sha256::new();
-    hash.update(parts.method.as_str());
-    hash.update("\n");
-    hash.update(canonical_path(parts.uri.path()).as_bytes());
-    hash.update("\n");
-    hash.update(canonical_query(parts.uri.query().unwrap_or_default()).as_bytes());
-    hash.update("\n");
-    for name in signed_headers.split(';') {
-        canonical_header(&mut hash, parts, name)?;
+/// The canonical request, in one piece: hashing many small ones costs more than putting them together.
+fn canonical(parts: &Parts, signed_headers: &str, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b'\n');
+    canonical_path(parts.uri.path(), &mut out);
+    out.push(b'\n');
+    canonical_query(parts.uri.query().unwrap_or_default(), &mut out);
+    out.push(b'\n');
+    for name in signed_headers.as_bytes().split(|byte| *byte == b';') {
+        canonical_header(parts, name, &mut out)?;
     }
-    hash.update("\n");
-    hash.update(signed_headers);
-    hash.update("\n");
+    out.push(b'\n');
+    out.extend_from_slice(signed_headers.as_bytes());
+    out.push(b'\n');
     // Always of the body received: a client that signed another hash does not match.
-    hash.update(hex(&Sha256::digest(body)));
-    Ok(hash.finalize().into())
+    out.extend_from_slice(&hex(Sha256::digest(body).into()));
+    Ok(out)
 }
 
 /// `name:value`, values of a repeated header joined by commas, spaces trimmed and runs of them made one.
-fn canonical_header(hash: &mut Sha256, parts: &Parts, name: &str) -> Result<(), Fault> {
-    hash.update(name.to_ascii_lowercase());
-    hash.update(":");
+fn canonical_header(parts: &Parts, name: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    out.extend(name.iter().map(u8::to_ascii_lowercase));
+    out.push(b':');
+    let name = HeaderName::from_bytes(name).map_err(|_| mismatch())?;
     let mut any = false;
-    for value in parts.headers.get_all(name) {
+    for value in parts.headers.get_all(&name) {
         if std::mem::replace(&mut any, true) {
-            hash.update(",");
+            out.push(b',');
         }
         for (place, word) in value.as_bytes().split(|byte| *byte == b' ').filter(|word| !word.is_empty()).enumerate() {
             if place > 0 {
-                hash.update(" ");
+                out.push(b' ');
             }
-            hash.update(word);
+            out.extend_from_slice(word);
         }
     }
     if !any {
         // HTTP/2 has the host in the URI.
         match parts.uri.authority() {
-            Some(authority) if name.eq_ignore_ascii_case("host") => hash.update(authority.as_str()),
+            Some(authority) if name == http::header::HOST => out.extend_from_slice(authority.as_str().as_bytes()),
             _ => return Err(mismatch()),
         }
     }
-    hash.update("\n");
+    out.push(b'\n');
     Ok(())
 }
 
@@ -268,15 +298,13 @@ fn unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
-fn percent_encode(out: &mut String, byte: u8) {
+fn percent_encode(out: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.push('%');
-    out.push(char::from(HEX[usize::from(byte >> 4)]));
-    out.push(char::from(HEX[usize::from(byte & 15)]));
+    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }
 
 /// The path, dots resolved, each byte encoded once more than it was received.
-fn canonical_path(path: &str) -> String {
+fn canonical_path(path: &str, out: &mut Vec<u8>) {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -285,21 +313,22 @@ fn canonical_path(path: &str) -> String {
             other => segments.push(other),
         }
     }
-    let mut out = String::with_capacity(path.len() + 1);
     for segment in &segments {
-        out.push('/');
+        out.push(b'/');
         for byte in segment.bytes() {
-            if unreserved(byte) { out.push(char::from(byte)) } else { percent_encode(&mut out, byte) }
+            if unreserved(byte) { out.push(byte) } else { percent_encode(out, byte) }
         }
     }
     if segments.is_empty() || path.ends_with('/') {
-        out.push('/');
+        out.push(b'/');
     }
-    out
 }
 
 /// The query's parameters as received (clients encode them already), sorted by name and value.
-fn canonical_query(query: &str) -> String {
+fn canonical_query(query: &str, out: &mut Vec<u8>) {
+    if query.is_empty() {
+        return;
+    }
     let mut pairs: Vec<(&str, &str)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -307,26 +336,42 @@ fn canonical_query(query: &str) -> String {
         .collect();
     pairs.sort_unstable();
     let encoded: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    encoded.join("&")
+    out.extend_from_slice(encoded.join("&").as_bytes());
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: [u8; 32]) -> [u8; 64] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]).map(char::from).collect()
+    let mut out = [0; 64];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    out
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 64 {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);
+    let bytes: &[u8; 64] = text.as_bytes().try_into().ok()?;
     let mut out = [0; 32];
+    let mut strange = 0;
     for (byte, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        // Without a branch per digit, which would be guessed wrong every second time.
+        strange |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(out)
+    (strange < 16).then_some(out)
 }
+
+/// Values of hexadecimal digits; 255 for what is none.
+static DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests;

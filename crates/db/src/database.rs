@@ -1,9 +1,9 @@
 //! The handle that doors and followers hold.
 
 use crate::{
-    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Index, IndexQuery, IndexScan, OpenError, Page, Query,
-    RawChange, RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats, TableUpdate, Ticket,
-    Transacted, Write, Written,
+    ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Image, Index, IndexQuery, IndexScan, OpenError, Page,
+    PageEnd, Query, RawChange, RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats,
+    TableUpdate, Ticket, Transacted, Write, Written,
     commit::{Action, Core, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
@@ -11,7 +11,10 @@ use crate::{
     store::{self, Store},
     write::Reply,
 };
-use item::{Item, Key, Seq, TableId, codec};
+use item::{
+    Item, Key, Seq, TableId,
+    codec::{self, DecodeError},
+};
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -400,6 +403,14 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn get(&self, table: &Table, key: &Key) -> Result<Option<Item>, Error> {
+        crate::read::decoded(self.image(table, key)?)
+    }
+
+    /// The item at the head, as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read.
+    pub fn image(&self, table: &Table, key: &Key) -> Result<Option<Image>, Error> {
         crate::read::get(&self.inner().shared, table, key)
     }
 
@@ -408,7 +419,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn query(&self, table: &Table, query: &Query) -> Result<Page, Error> {
-        crate::read::query(&self.inner().shared, table, query)
+        Page::collect(|visit| crate::read::query(&self.inner().shared, table, query, visit))
+    }
+
+    /// As [`Db::query`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_query(
+        &self,
+        table: &Table,
+        query: &Query,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd, Error> {
+        crate::read::query(&self.inner().shared, table, query, &mut visit)
     }
 
     /// One page of one partition of an index. Where the index is still being filled, what is missing is missing.
@@ -416,7 +440,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn query_index(&self, table: &Table, index: &Index, query: &IndexQuery) -> Result<Page<Item>, Error> {
-        crate::read::query_index(&self.inner().shared, table, index, query)
+        Page::collect(|visit| crate::read::query_index(&self.inner().shared, (table, index), query, visit))
+    }
+
+    /// As [`Db::query_index`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_query_index(
+        &self,
+        (table, index): (&Table, &Index),
+        query: &IndexQuery,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd<Item>, Error> {
+        crate::read::query_index(&self.inner().shared, (table, index), query, &mut visit)
     }
 
     /// One page of an index.
@@ -424,7 +461,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn scan_index(&self, table: &Table, index: &Index, scan: &IndexScan) -> Result<Page<Item>, Error> {
-        crate::read::scan_index(&self.inner().shared, table, index, scan)
+        Page::collect(|visit| crate::read::scan_index(&self.inner().shared, (table, index), scan, visit))
+    }
+
+    /// As [`Db::scan_index`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_scan_index(
+        &self,
+        (table, index): (&Table, &Index),
+        scan: &IndexScan,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd<Item>, Error> {
+        crate::read::scan_index(&self.inner().shared, (table, index), scan, &mut visit)
     }
 
     /// One page of a table at the head.
@@ -440,7 +490,20 @@ impl Db {
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
     pub fn scan_at(&self, table: &Table, scan: &Scan, at: &Snapshot) -> Result<Page, Error> {
-        crate::read::scan(&self.inner().shared, table, scan, at.seq())
+        Page::collect(|visit| crate::read::scan(&self.inner().shared, table, scan, at.seq(), visit))
+    }
+
+    /// As [`Db::scan`]; the stored images of the page's items pass by one by one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when stored bytes cannot be read, or `visit` cannot.
+    pub fn visit_scan(
+        &self,
+        table: &Table,
+        scan: &Scan,
+        mut visit: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<PageEnd, Error> {
+        crate::read::scan(&self.inner().shared, table, scan, self.snapshot().seq(), &mut visit)
     }
 
     /// Pins the current head for reading; drop it soon, old versions are kept as long as it lives.

@@ -29,7 +29,7 @@ pub use env::Env;
 pub use error::{Error, OpenError};
 pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use index::{Backfill, Expiry, Index, Projected};
-pub use read::{IndexQuery, IndexScan, Page, Query, Scan};
+pub use read::{Image, IndexQuery, IndexScan, Page, PageEnd, Query, Scan};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableSpec, TableStats, TableUpdate, ViewSpec};
 pub use write::{Answered, Op, RetryToken, Ticket, Transacted, Write, Written};

@@ -1,7 +1,12 @@
 //! Reading items: one, a range of one partition, or a table, each at a `Seq`.
 
 use crate::{Error, Index, Table, commit::Shared, rows, store};
-use item::{IndexRange, Item, Key, KeyValue, Seq, SortRange, TableId, codec, expression::Condition, size};
+use item::{
+    IndexRange, Item, Key, KeyValue, Seq, SortRange, TableId,
+    codec::{self, DecodeError},
+    expression::Condition,
+    size,
+};
 
 /// DynamoDB's page: at most this many bytes of items are read for one Query or Scan page, before filtering.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -67,17 +72,59 @@ pub struct Page<L = Key> {
     pub last: Option<L>,
 }
 
-impl<L> Default for Page<L> {
-    fn default() -> Page<L> {
-        Page { items: Vec::new(), scanned: 0, bytes: 0, fetched_blocks: 0, last: None }
+/// Where a page of images ended that were looked at one by one: as [`Page`], without its items.
+#[derive(Clone, Debug)]
+pub struct PageEnd<L = Key> {
+    pub scanned: usize,
+    pub bytes: usize,
+    pub fetched_blocks: usize,
+    pub last: Option<L>,
+}
+
+impl<L> Default for PageEnd<L> {
+    fn default() -> PageEnd<L> {
+        PageEnd { scanned: 0, bytes: 0, fetched_blocks: 0, last: None }
+    }
+}
+
+/// An item as it lies in the state, see [`codec`]: for readers that show it and need no [`Item`] made of it.
+pub struct Image(store::Value);
+
+impl std::ops::Deref for Image {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What looks at the images of a page.
+pub(crate) type Visit<'v> = dyn FnMut(&[u8]) -> Result<(), DecodeError> + 'v;
+
+impl<L> Page<L> {
+    /// A page whose images are decoded into items.
+    pub(crate) fn collect(read: impl FnOnce(&mut Visit<'_>) -> Result<PageEnd<L>, Error>) -> Result<Page<L>, Error> {
+        let mut items = Vec::new();
+        let PageEnd { scanned, bytes, fetched_blocks, last } = read(&mut |image| {
+            items.push(codec::decode(image)?);
+            Ok(())
+        })?;
+        Ok(Page { items, scanned, bytes, fetched_blocks, last })
     }
 }
 
 /// The item at the head.
-pub(crate) fn get(shared: &Shared, table: &Table, key: &Key) -> Result<Option<Item>, Error> {
+pub(crate) fn get(shared: &Shared, table: &Table, key: &Key) -> Result<Option<Image>, Error> {
     let row = rows::item(table.id, key);
-    let stored = at_head(shared, |head| shared.store.get(&row, head))?;
-    stored.map(|image| codec::decode(&image)).transpose().map_err(|error| Error::Read(error.to_string()))
+    Ok(at_head(shared, |head| shared.store.get(&row, head))?.map(Image))
+}
+
+pub(crate) fn decoded(image: Option<Image>) -> Result<Option<Item>, Error> {
+    image.map(|image| codec::decode(&image)).transpose().map_err(malformed)
+}
+
+fn malformed(error: DecodeError) -> Error {
+    Error::Read(error.to_string())
 }
 
 /// Reads at the head, again should the head have moved so far meanwhile that its versions are gone.
@@ -94,44 +141,57 @@ pub(crate) fn at_head<T>(shared: &Shared, read: impl Fn(Seq) -> Result<T, store:
 pub(crate) fn get_many(shared: &Shared, keys: &[(TableId, Key)]) -> Result<Vec<Option<Item>>, Error> {
     let at = shared.store.latest();
     let get = |(table, key): &(TableId, Key)| {
-        let stored =
-            shared.store.get(&rows::item(*table, key), at.seq()).map_err(|error| Error::Read(error.to_string()))?;
-        stored.map(|image| codec::decode(&image)).transpose().map_err(|error| Error::Read(error.to_string()))
+        let stored = shared.store.get(&rows::item(*table, key), at.seq());
+        decoded(stored.map_err(|error| Error::Read(error.to_string()))?.map(Image))
     };
     keys.iter().map(get).collect()
 }
 
-pub(crate) fn query(shared: &Shared, table: &Table, query: &Query) -> Result<Page, Error> {
+/// How much of a range a page shows.
+type Limits<'a> = (Option<usize>, Option<&'a Condition>);
+
+pub(crate) fn query(shared: &Shared, table: &Table, query: &Query, visit: &mut Visit<'_>) -> Result<PageEnd, Error> {
     let after = query.start.as_ref().map(encoded);
     let bounds = Bounds { tree: table.id, range: query.sort.encode(&query.partition), after, reverse: query.reverse };
     let at = shared.store.latest();
-    page(shared, &bounds, at.seq(), query.limit, query.filter.as_ref(), &Items(table))
+    page(shared, &bounds, at.seq(), (query.limit, query.filter.as_ref()), &Items(table), visit)
 }
 
-pub(crate) fn scan(shared: &Shared, table: &Table, scan: &Scan, at: Seq) -> Result<Page, Error> {
+pub(crate) fn scan(
+    shared: &Shared,
+    table: &Table,
+    scan: &Scan,
+    at: Seq,
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd, Error> {
     let after = scan.start.as_ref().map(encoded);
     let bounds = Bounds { tree: table.id, range: segment(scan.segment), after, reverse: false };
-    page(shared, &bounds, at, scan.limit, scan.filter.as_ref(), &Items(table))
+    page(shared, &bounds, at, (scan.limit, scan.filter.as_ref()), &Items(table), visit)
 }
 
 pub(crate) fn query_index(
     shared: &Shared,
-    table: &Table,
-    index: &Index,
+    (table, index): (&Table, &Index),
     query: &IndexQuery,
-) -> Result<Page<Item>, Error> {
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd<Item>, Error> {
     let after = query.start.clone();
     let bounds = Bounds { tree: index.id, range: query.range.encode(), after, reverse: query.reverse };
     let at = shared.store.latest();
     let entries = Entries { shared, table, index, at: at.seq(), whole: query.whole };
-    page(shared, &bounds, at.seq(), query.limit, query.filter.as_ref(), &entries)
+    page(shared, &bounds, at.seq(), (query.limit, query.filter.as_ref()), &entries, visit)
 }
 
-pub(crate) fn scan_index(shared: &Shared, table: &Table, index: &Index, scan: &IndexScan) -> Result<Page<Item>, Error> {
+pub(crate) fn scan_index(
+    shared: &Shared,
+    (table, index): (&Table, &Index),
+    scan: &IndexScan,
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd<Item>, Error> {
     let bounds = Bounds { tree: index.id, range: segment(scan.segment), after: scan.start.clone(), reverse: false };
     let at = shared.store.latest();
     let entries = Entries { shared, table, index, at: at.seq(), whole: scan.whole };
-    page(shared, &bounds, at.seq(), scan.limit, scan.filter.as_ref(), &entries)
+    page(shared, &bounds, at.seq(), (scan.limit, scan.filter.as_ref()), &entries, visit)
 }
 
 fn encoded(key: &Key) -> Vec<u8> {
@@ -184,15 +244,11 @@ impl Bounds {
 trait Rows {
     type Last;
 
-    /// The item that a row shows. Counts in the page what was read.
-    fn item(&self, image: &[u8], page: &mut Page<Self::Last>) -> Result<Item, Error>;
+    /// The stored item that a row shows. Counts in the page what was read beside the row.
+    fn shown(&self, row: store::Value, page: &mut PageEnd<Self::Last>) -> Result<store::Value, Error>;
 
     /// Where to continue after a row.
-    fn last(&self, key: &[u8], image: &[u8]) -> Result<Self::Last, Error>;
-}
-
-fn decode(image: &[u8]) -> Result<Item, Error> {
-    codec::decode(image).map_err(|error| Error::Read(error.to_string()))
+    fn last(&self, key: &[u8], row: &[u8]) -> Result<Self::Last, Error>;
 }
 
 /// A table's items.
@@ -201,13 +257,11 @@ struct Items<'a>(&'a Table);
 impl Rows for Items<'_> {
     type Last = Key;
 
-    fn item(&self, image: &[u8], page: &mut Page) -> Result<Item, Error> {
-        let item = decode(image)?;
-        page.bytes += size::item(&item);
-        Ok(item)
+    fn shown(&self, row: store::Value, _page: &mut PageEnd) -> Result<store::Value, Error> {
+        Ok(row)
     }
 
-    fn last(&self, key: &[u8], _image: &[u8]) -> Result<Key, Error> {
+    fn last(&self, key: &[u8], _row: &[u8]) -> Result<Key, Error> {
         self.0.spec.key.decode(key).ok_or_else(|| Error::Read("a stored key is malformed".to_owned()))
     }
 }
@@ -224,23 +278,21 @@ struct Entries<'a> {
 impl Rows for Entries<'_> {
     type Last = Item;
 
-    fn item(&self, image: &[u8], page: &mut Page<Item>) -> Result<Item, Error> {
-        let entry = decode(image)?;
-        page.bytes += size::item(&entry);
+    fn shown(&self, row: store::Value, page: &mut PageEnd<Item>) -> Result<store::Value, Error> {
         if !self.whole {
-            return Ok(entry);
+            return Ok(row);
         }
         let astray = || Error::Read(format!("an entry of index {} has no item", self.index.spec.name));
+        let entry = codec::decode(&row).map_err(malformed)?;
         let key = self.table.spec.key.key_of(&entry).map_err(|_| astray())?;
         let stored = self.shared.store.get(&rows::item(self.table.id, &key), self.at);
         let stored = stored.map_err(|error| Error::Read(error.to_string()))?.ok_or_else(astray)?;
-        let item = decode(&stored)?;
-        page.fetched_blocks += size::item(&item).div_ceil(4096);
-        Ok(item)
+        page.fetched_blocks += size::stored(&stored).map_err(malformed)?.div_ceil(4096);
+        Ok(stored)
     }
 
-    fn last(&self, _key: &[u8], image: &[u8]) -> Result<Item, Error> {
-        Ok(self.index.place(self.table, &decode(image)?))
+    fn last(&self, _key: &[u8], row: &[u8]) -> Result<Item, Error> {
+        Ok(self.index.place(self.table, &codec::decode(row).map_err(malformed)?))
     }
 }
 
@@ -248,26 +300,33 @@ fn page<R: Rows>(
     shared: &Shared,
     bounds: &Bounds,
     at: Seq,
-    limit: Option<usize>,
-    filter: Option<&Condition>,
+    (limit, filter): Limits<'_>,
     tree: &R,
-) -> Result<Page<R::Last>, Error> {
+    visit: &mut Visit<'_>,
+) -> Result<PageEnd<R::Last>, Error> {
     let (start, end) = bounds.rows();
     let limit = limit.unwrap_or(usize::MAX);
-    let mut page = Page::default();
+    let mut page = PageEnd::default();
     if start >= end {
         return Ok(page);
     }
+    // Of what a filter leaves out nothing is decoded but the attributes that it looks at.
+    let filter = filter.map(|filter| (filter, filter.attributes()));
     for row in shared.store.range(&start, &end, at, bounds.reverse) {
-        let (key, image) = row.map_err(|error| Error::Read(error.to_string()))?;
-        let item = tree.item(&image, &mut page)?;
+        let (key, row) = row.map_err(|error| Error::Read(error.to_string()))?;
         page.scanned += 1;
-        if filter.is_none_or(|filter| filter.matches(Some(&item))) {
-            page.items.push(item);
+        page.bytes += size::stored(&row).map_err(malformed)?;
+        let image = tree.shown(row.clone(), &mut page)?;
+        let passes = match &filter {
+            Some((filter, names)) => filter.matches(Some(&codec::pick(&image, names).map_err(malformed)?)),
+            None => true,
+        };
+        if passes {
+            visit(&image).map_err(malformed)?;
         }
         // DynamoDB answers where it stopped even when nothing follows; the next page is then empty.
         if page.scanned >= limit || page.bytes >= PAGE_BYTES_MAX {
-            page.last = Some(tree.last(&key[rows::ITEM_PREFIX..], &image)?);
+            page.last = Some(tree.last(&key[rows::ITEM_PREFIX..], &row)?);
             break;
         }
     }

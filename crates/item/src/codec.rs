@@ -155,7 +155,7 @@ pub fn walk(bytes: &[u8]) -> Result<RawMap<'_>, DecodeError> {
 pub fn attribute<'a>(bytes: &'a [u8], name: &str) -> Result<Option<RawValue<'a>>, DecodeError> {
     for attribute in walk(bytes)? {
         let (found, value) = attribute?;
-        match found.cmp(name) {
+        match found.bytes().cmp(name.as_bytes()) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => return Ok(Some(value)),
             std::cmp::Ordering::Greater => break,
@@ -164,10 +164,41 @@ pub fn attribute<'a>(bytes: &'a [u8], name: &str) -> Result<Option<RawValue<'a>>
     Ok(None)
 }
 
+/// The attributes of these names alone, decoded; the others are stepped over.
+pub fn pick(bytes: &[u8], names: &[&str]) -> Result<Item, DecodeError> {
+    let mut picked = Vec::with_capacity(names.len());
+    for attribute in walk(bytes)? {
+        let (found, value) = attribute?;
+        if let Some(name) = names.iter().find(|name| name.as_bytes() == found.bytes()) {
+            picked.push(((*name).to_string(), value.value()?));
+        }
+    }
+    Ok(Item::from_sorted(picked))
+}
+
+/// A text where it lies in the stored bytes. Whether it is one is checked when it is asked for as such.
+#[derive(Clone, Copy, Debug)]
+pub struct RawText<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> RawText<'a> {
+    /// The bytes, in UTF-8 unless they are damaged.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub fn text(&self) -> Result<&'a str, DecodeError> {
+        std::str::from_utf8(self.bytes).map_err(|_| DecodeError { at: self.at, what: "text is not UTF-8" })
+    }
+}
+
 /// A value where it lies in the stored bytes.
 #[derive(Clone, Debug)]
 pub enum RawValue<'a> {
-    S(&'a str),
+    S(RawText<'a>),
     N(Number),
     B(&'a [u8]),
     Bool(bool),
@@ -183,7 +214,7 @@ impl RawValue<'_> {
     /// The value, copied out and checked to its last byte.
     pub fn value(&self) -> Result<Value, DecodeError> {
         Ok(match self {
-            RawValue::S(text) => Value::S((*text).to_string()),
+            RawValue::S(text) => Value::S(text.text()?.to_string()),
             RawValue::N(number) => Value::N(*number),
             RawValue::B(bytes) => Value::B(bytes.to_vec()),
             RawValue::Bool(value) => Value::Bool(*value),
@@ -201,7 +232,7 @@ impl RawValue<'_> {
 #[derive(Clone, Debug)]
 pub struct RawMap<'a> {
     body: Body<'a>,
-    previous: Option<&'a str>,
+    previous: Option<&'a [u8]>,
 }
 
 /// A stored list: an iterator over its elements.
@@ -265,7 +296,7 @@ impl<'a> RawMap<'a> {
         let mut attributes = Vec::with_capacity(self.body.left.min(CAPACITY_MAX));
         for attribute in self.clone() {
             let (name, value) = attribute?;
-            attributes.push((name.to_string(), value.value()?));
+            attributes.push((name.text()?.to_string(), value.value()?));
         }
         Ok(Item::from_sorted(attributes))
     }
@@ -278,19 +309,20 @@ impl<'a> RawMap<'a> {
 }
 
 impl<'a> Iterator for RawMap<'a> {
-    type Item = Result<(&'a str, RawValue<'a>), DecodeError>;
+    type Item = Result<(RawText<'a>, RawValue<'a>), DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let previous = self.previous;
         let next = self.body.next(|reader, depth| {
-            let name = reader.text()?;
-            if previous.is_some_and(|previous| name <= previous) {
+            let name = reader.raw_text()?;
+            // The order of the bytes is the order of the texts.
+            if previous.is_some_and(|previous| name.bytes <= previous) {
                 return reader.fail("names not in order");
             }
             Ok((name, reader.value(depth)?))
         });
         if let Some(Ok((name, _))) = &next {
-            self.previous = Some(name);
+            self.previous = Some(name.bytes);
         }
         next
     }
@@ -426,9 +458,14 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    fn text(&mut self) -> Result<&'a str, DecodeError> {
+    /// A text's complaint points behind it, as those about other values do.
+    fn raw_text(&mut self) -> Result<RawText<'a>, DecodeError> {
         let bytes = self.delimited()?;
-        std::str::from_utf8(bytes).or_else(|_| self.fail("text is not UTF-8"))
+        Ok(RawText { bytes, at: self.at })
+    }
+
+    fn text(&mut self) -> Result<&'a str, DecodeError> {
+        self.raw_text()?.text()
     }
 
     fn number(&mut self) -> Result<Number, DecodeError> {
@@ -457,7 +494,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<RawValue<'a>, DecodeError> {
         Ok(match self.byte()? {
-            tag::S => RawValue::S(self.text()?),
+            tag::S => RawValue::S(self.raw_text()?),
             tag::N => RawValue::N(self.number()?),
             tag::B => RawValue::B(self.delimited()?),
             tag::FALSE => RawValue::Bool(false),
@@ -529,6 +566,8 @@ mod tests {
         assert_eq!(find("a"), None);
         assert_eq!(find("nn"), None);
         assert_eq!(find("zz"), None);
+        let whole: Item = sample().into_iter().filter(|(name, _)| ["m", "s"].contains(&name.as_str())).collect();
+        assert_eq!(pick(&bytes, &["s", "zz", "m"]), Ok(whole));
     }
 
     fn refuse(bytes: &[u8], what: &str) {

@@ -1,6 +1,9 @@
 //! Sizes as DynamoDB counts them, for its limits, capacity units and stream records.
 
-use crate::{Item, Number, Value};
+use crate::{
+    Item, Number, Value,
+    codec::{self, DecodeError, RawMap, RawValue},
+};
 
 /// Largest item: 400 KB.
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
@@ -27,6 +30,40 @@ pub fn value(value: &Value) -> usize {
     }
 }
 
+/// Bytes of an item in its stored form, without decoding it.
+pub fn stored(image: &[u8]) -> Result<usize, DecodeError> {
+    raw_map(codec::walk(image)?)
+}
+
+fn raw_map(map: RawMap<'_>) -> Result<usize, DecodeError> {
+    let mut bytes = 0;
+    for attribute in map {
+        let (name, value) = attribute?;
+        bytes += name.bytes().len() + raw_value(&value)?;
+    }
+    Ok(bytes)
+}
+
+fn raw_value(value: &RawValue<'_>) -> Result<usize, DecodeError> {
+    Ok(match value {
+        RawValue::S(text) => text.bytes().len(),
+        RawValue::N(number) => number_bytes(*number),
+        RawValue::B(bytes) => bytes.len(),
+        RawValue::Bool(_) | RawValue::Null => 1,
+        RawValue::Ss(set) => set.clone().map(|text| text.map(str::len)).sum::<Result<_, _>>()?,
+        RawValue::Ns(set) => set.clone().map(|number| number.map(number_bytes)).sum::<Result<_, _>>()?,
+        RawValue::Bs(set) => set.clone().map(|bytes| bytes.map(<[u8]>::len)).sum::<Result<_, _>>()?,
+        RawValue::L(list) => {
+            let mut bytes = 3;
+            for element in list.clone() {
+                bytes += 1 + raw_value(&element?)?;
+            }
+            bytes
+        }
+        RawValue::M(map) => 3 + map.left() + raw_map(map.clone())?,
+    })
+}
+
 /// One byte, one per pair of digits, one for a minus. Pairs are aligned to the point, as in base 100, so that an even
 /// count of digits may need a pair more (measured on AWS by dynalite: `db/index.js`, `valSize`).
 fn number_bytes(number: Number) -> usize {
@@ -41,6 +78,17 @@ fn number_bytes(number: Number) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::any_item;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_stored_item_has_the_size_of_the_item(item in any_item()) {
+            let mut image = Vec::new();
+            codec::encode(&item, &mut image);
+            prop_assert_eq!(stored(&image), Ok(super::item(&item)));
+        }
+    }
 
     #[test]
     fn sizes_are_what_dynamodb_counts() {

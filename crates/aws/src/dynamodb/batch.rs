@@ -243,12 +243,12 @@ fn read(db: &db::Db, all: Vec<Gets>, consumed: Consumed) -> Result<Vec<u8>, Faul
                 break;
             }
             read += 1;
-            let found = db.get(&gets.table, key)?;
-            let found_bytes = found.as_ref().map_or(0, size::item);
+            let found = db.image(&gets.table, key)?;
+            let found_bytes = found.as_deref().map_or(Ok(0), size::stored)?;
             of_table += capacity::of_read(found_bytes, gets.consistent);
             bytes += found_bytes;
-            if let Some(item) = found {
-                json::item(items.element(), &projected(item, gets.projection.as_ref()));
+            if let Some(image) = found {
+                projected(items.element(), &image, gets.projection.as_ref())?;
             }
         }
         items.end();

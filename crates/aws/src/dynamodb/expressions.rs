@@ -1,11 +1,12 @@
 //! What holds between a request's expressions, its names and values, and the parameters of before expressions.
 
 use crate::{
-    json::{Layer, Map, Text, ValueFault, Values},
+    json::{self, Layer, Map, Text, ValueFault, Values},
     protocol::Fault,
 };
 use item::{
-    Item, Value,
+    Value,
+    codec::DecodeError,
     expression::{Condition, Invalid, Placeholders, Projection},
 };
 use std::collections::BTreeMap;
@@ -135,10 +136,11 @@ impl Bound {
     }
 }
 
-/// The attributes of an item that a projection leaves.
-pub(super) fn projected(item: Item, projection: Option<&Projection>) -> Item {
+/// Writes what a projection leaves of a stored item.
+pub(super) fn projected(out: &mut Vec<u8>, image: &[u8], projection: Option<&Projection>) -> Result<(), DecodeError> {
     match projection {
-        Some(projection) => projection.apply(&item),
-        None => item,
+        Some(projection) => json::item(out, &projection.apply_stored(image)?),
+        None => json::image(out, image)?,
     }
+    Ok(())
 }

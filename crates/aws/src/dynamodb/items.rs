@@ -149,15 +149,15 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Step, Fault> {
     let name = input.table.as_deref().unwrap_or_default();
     let table = call.table(name)?;
     let key = keys::exact(&table.spec.key, &key.item)?;
-    let found = call.door.db.get(&table, &key)?;
-    let bytes = match consumed {
-        Consumed::None => 0,
-        _ => found.as_ref().map_or(0, size::item),
+    let found = call.door.db.image(&table, &key)?;
+    let bytes = match (&found, consumed) {
+        (Some(image), Consumed::Total | Consumed::Indexes) => size::stored(image)?,
+        _ => 0,
     };
     let mut out = Vec::with_capacity(512);
     let mut response = Object::new(&mut out);
-    if let Some(item) = found {
-        response.item("Item", &projected(item, projection.as_ref()));
+    if let Some(image) = found {
+        projected(response.field("Item"), &image, projection.as_ref())?;
     }
     let consistent = input.consistent.is_some_and(|flag| flag.0);
     capacity::add(&mut response, consumed, &table.spec.name, || capacity::of_read(bytes, consistent));

@@ -2,7 +2,7 @@
 
 use super::{
     capacity,
-    expressions::{Bound, Names, check_together},
+    expressions::{Bound, Names, check_together, projected},
     keys, legacy,
     validate::{Checks, Consumed},
 };
@@ -12,9 +12,10 @@ use crate::{
     protocol::Fault,
     routes::{Call, Step},
 };
-use db::{Page, Query, Scan, Table};
+use db::{PageEnd, Query, Scan, Table};
 use item::{
     Key, SortRange,
+    codec::DecodeError,
     expression::{Condition, KeyCondition, Path, Projection},
 };
 use std::sync::Arc;
@@ -383,17 +384,32 @@ fn scan_start(table: &Table, start: &Attributes, (segment, total): (u32, u32)) -
     Ok(key)
 }
 
-/// Reads a page: with what limit.
-type Reader<R> = fn(&Inner, &Table, &mut R, Option<usize>) -> Result<Page, db::Error>;
+/// What the images of a page go to, one by one.
+type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), DecodeError> + 's;
 
-fn query_page(door: &Inner, table: &Table, query: &mut Query, limit: Option<usize>) -> Result<Page, db::Error> {
+/// Reads a page: with what limit.
+type Reader<R> = fn(&Inner, &Table, &mut R, Option<usize>, &mut Sink<'_>) -> Result<PageEnd, db::Error>;
+
+fn query_page(
+    door: &Inner,
+    table: &Table,
+    query: &mut Query,
+    limit: Option<usize>,
+    sink: &mut Sink<'_>,
+) -> Result<PageEnd, db::Error> {
     query.limit = limit;
-    door.db.query(table, query)
+    door.db.visit_query(table, query, sink)
 }
 
-fn scan_page(door: &Inner, table: &Table, scan: &mut Scan, limit: Option<usize>) -> Result<Page, db::Error> {
+fn scan_page(
+    door: &Inner,
+    table: &Table,
+    scan: &mut Scan,
+    limit: Option<usize>,
+    sink: &mut Sink<'_>,
+) -> Result<PageEnd, db::Error> {
     scan.limit = limit;
-    door.db.scan(table, scan)
+    door.db.visit_scan(table, scan, sink)
 }
 
 /// Reads a page, here if it is small.
@@ -405,42 +421,54 @@ fn read<R: Send + 'static>(
     page: Reader<R>,
 ) -> Result<Step, Fault> {
     let wanted = limit.unwrap_or(usize::MAX);
-    let first = page(call.door, &view.table, &mut request, Some(wanted.min(INLINE_ITEMS)))?;
-    let complete = first.last.is_none() || first.scanned >= wanted || first.scanned < INLINE_ITEMS;
+    let inline = Some(wanted.min(INLINE_ITEMS));
+    let (first, end) = view.answer(|sink| page(call.door, &view.table, &mut request, inline, sink))?;
+    let complete = end.last.is_none() || end.scanned >= wanted || end.scanned < INLINE_ITEMS;
     if complete {
-        return Ok(Step::Done(view.show(first)));
+        return Ok(Step::Done(first));
     }
     let door = Arc::clone(call.door);
     Ok(Step::Blocking(Box::new(move || {
-        let whole = page(&door, &view.table, &mut request, limit)?;
-        Ok(view.show(whole))
+        let (whole, _) = view.answer(|sink| page(&door, &view.table, &mut request, limit, sink))?;
+        Ok(whole)
     })))
 }
 
+/// Room for a small page, so that its answer does not move as it grows.
+const PAGE_CAPACITY: usize = 8 * 1024;
+
 impl View {
-    fn show(&self, page: Page) -> Vec<u8> {
-        let size = if self.count_only { 128 } else { 256 + page.bytes * 3 / 2 };
-        let mut out = Vec::with_capacity(size);
+    /// Reads a page and shows each image as it passes by.
+    fn answer(
+        &self,
+        read: impl FnOnce(&mut Sink<'_>) -> Result<PageEnd, db::Error>,
+    ) -> Result<(Vec<u8>, PageEnd), Fault> {
+        let mut out = Vec::with_capacity(if self.count_only { 128 } else { PAGE_CAPACITY });
         let mut response = Object::new(&mut out);
-        response.bare("Count", page.items.len());
-        response.bare("ScannedCount", page.scanned);
-        if !self.count_only {
+        let mut count = 0usize;
+        let end = if self.count_only {
+            read(&mut |_| {
+                count += 1;
+                Ok(())
+            })?
+        } else {
             let mut items = response.array("Items");
-            for item in &page.items {
-                match &self.projection {
-                    Some(projection) => json::item(items.element(), &projection.apply(item)),
-                    None => json::item(items.element(), item),
-                }
-            }
+            let end = read(&mut |image| {
+                count += 1;
+                projected(items.element(), image, self.projection.as_ref())
+            })?;
             items.end();
-        }
-        if let Some(last) = &page.last {
+            end
+        };
+        response.bare("Count", count);
+        response.bare("ScannedCount", end.scanned);
+        if let Some(last) = &end.last {
             response.item("LastEvaluatedKey", &self.table.spec.key.attributes(last));
         }
         capacity::add(&mut response, self.consumed, &self.table.spec.name, || {
-            capacity::of_read(page.bytes, self.consistent)
+            capacity::of_read(end.bytes, self.consistent)
         });
         response.end();
-        out
+        Ok((out, end))
     }
 }

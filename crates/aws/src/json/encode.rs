@@ -1,24 +1,38 @@
 //! The writer of responses: straight into one buffer, no tree in between. Knows nothing of operations.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use item::{Item, Value};
+use item::{
+    Item, Value,
+    codec::{self, DecodeError, RawMap, RawText, RawValue},
+};
 use std::{fmt::Display, io::Write};
 
 /// Writes a string with its quotes.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    utf8(out, text.as_bytes());
+}
+
+/// Writes the bytes of a string with its quotes.
+fn utf8(out: &mut Vec<u8>, mut bytes: &[u8]) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut written = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[written..at]);
-        written = at + 1;
-        escape(out, byte);
+    while let Some(at) = first_escape(bytes) {
+        out.extend_from_slice(&bytes[..at]);
+        escape(out, bytes[at]);
+        bytes = &bytes[at + 1..];
     }
-    out.extend_from_slice(&bytes[written..]);
+    out.extend_from_slice(bytes);
     out.push(b'"');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// The first byte that needs an escape. Most strings have none, which is found out sixteen bytes at a time.
+fn first_escape(bytes: &[u8]) -> Option<usize> {
+    let is_clean = |chunk: &&[u8]| !chunk.iter().fold(false, |any, &byte| any | needs_escape(byte));
+    let start = 16 * bytes.chunks_exact(16).take_while(is_clean).count();
+    bytes[start..].iter().position(|&byte| needs_escape(byte)).map(|at| start + at)
 }
 
 fn escape(out: &mut Vec<u8>, byte: u8) {
@@ -91,6 +105,67 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
         }
     }
     out.push(b'}');
+}
+
+/// Writes an item straight from its stored form, as [`item`] would after decoding it.
+pub(crate) fn image(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), DecodeError> {
+    raw_map(out, codec::walk(bytes)?)
+}
+
+fn raw_map(out: &mut Vec<u8>, map: RawMap<'_>) -> Result<(), DecodeError> {
+    out.push(b'{');
+    for (place, attribute) in map.enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        let (name, value) = attribute?;
+        raw_text(out, name)?;
+        out.push(b':');
+        raw_value(out, &value)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn raw_text(out: &mut Vec<u8>, text: RawText<'_>) -> Result<(), DecodeError> {
+    if !text.bytes().is_ascii() {
+        text.text()?;
+    }
+    utf8(out, text.bytes());
+    Ok(())
+}
+
+/// Recursion is bounded by how deep stored values are followed.
+fn raw_value(out: &mut Vec<u8>, value: &RawValue<'_>) -> Result<(), DecodeError> {
+    match value {
+        RawValue::S(text) => {
+            out.extend_from_slice(b"{\"S\":");
+            raw_text(out, *text)?;
+        }
+        RawValue::N(number) => {
+            out.extend_from_slice(b"{\"N\":");
+            plain(out, number);
+        }
+        RawValue::L(list) => {
+            out.extend_from_slice(b"{\"L\":");
+            let mut array = Array::new(out);
+            for element in list.clone() {
+                raw_value(array.element(), &element?)?;
+            }
+            array.end();
+        }
+        RawValue::M(map) => {
+            out.extend_from_slice(b"{\"M\":");
+            raw_map(out, map.clone())?;
+        }
+        // Rarer, and no larger than their values.
+        other => {
+            self::value(out, &other.value()?);
+            return Ok(());
+        }
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 fn elements<T>(out: &mut Vec<u8>, elements: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {

@@ -8,6 +8,6 @@ mod encode;
 mod scalar;
 
 pub(crate) use attribute::{Attribute, Attributes, Layer, ValueFault, Values};
-pub(crate) use encode::{Array, Object, item, string};
+pub(crate) use encode::{Array, Object, image, item, string};
 pub(crate) use scalar::{Double, Flag, Integer, List, Long, Map, Text};
 pub(crate) use shape::{Malformed, Shape, decode};

@@ -41,13 +41,13 @@ fn a_query_pages_filters_projects_and_counts() {
               'QueryFilter':{'padding':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':''}]}}}",
         ],
         expect_test::expect![[r#"
-            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"1"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"2"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"2"},"region":{"S":"SOUTH"}},"ConsumedCapacity":{"TableName":"totals","CapacityUnits":0.5}}
-            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"4"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"5"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"5"},"region":{"S":"SOUTH"}}}
-            {"Count":2,"ScannedCount":2,"Items":[{"padding":{"S":""},"rank":{"N":"8"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"7"},"region":{"S":"SOUTH"}}],"LastEvaluatedKey":{"rank":{"N":"7"},"region":{"S":"SOUTH"}}}
-            {"Count":3,"ScannedCount":3,"Items":[{"rank":{"N":"2"}},{"rank":{"N":"4"}},{"rank":{"N":"5"}}]}
+            {"Items":[{"padding":{"S":""},"rank":{"N":"1"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"2"},"region":{"S":"SOUTH"}}],"Count":2,"ScannedCount":2,"LastEvaluatedKey":{"rank":{"N":"2"},"region":{"S":"SOUTH"}},"ConsumedCapacity":{"TableName":"totals","CapacityUnits":0.5}}
+            {"Items":[{"padding":{"S":""},"rank":{"N":"4"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"5"},"region":{"S":"SOUTH"}}],"Count":2,"ScannedCount":2,"LastEvaluatedKey":{"rank":{"N":"5"},"region":{"S":"SOUTH"}}}
+            {"Items":[{"padding":{"S":""},"rank":{"N":"8"},"region":{"S":"SOUTH"}},{"padding":{"S":""},"rank":{"N":"7"},"region":{"S":"SOUTH"}}],"Count":2,"ScannedCount":2,"LastEvaluatedKey":{"rank":{"N":"7"},"region":{"S":"SOUTH"}}}
+            {"Items":[{"rank":{"N":"2"}},{"rank":{"N":"4"}},{"rank":{"N":"5"}}],"Count":3,"ScannedCount":3}
             {"Count":6,"ScannedCount":6}
-            {"Count":0,"ScannedCount":6,"Items":[],"ConsumedCapacity":{"TableName":"totals","CapacityUnits":1.0,"Table":{"CapacityUnits":1.0}}}
-            {"Count":2,"ScannedCount":2,"Items":[{"rank":{"N":"7"}},{"rank":{"N":"8"}}]}"#]],
+            {"Items":[],"Count":0,"ScannedCount":6,"ConsumedCapacity":{"TableName":"totals","CapacityUnits":1.0,"Table":{"CapacityUnits":1.0}}}
+            {"Items":[{"rank":{"N":"7"}},{"rank":{"N":"8"}}],"Count":2,"ScannedCount":2}"#]],
     );
 }
 

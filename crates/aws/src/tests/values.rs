@@ -1,7 +1,7 @@
 //! Attribute values: decoding and encoding, beside what AWS says of those it does not take.
 
 use crate::json::{self, Attributes, Layer};
-use item::{Item, Number, Value};
+use item::{Item, Number, Value, codec};
 use proptest::prelude::*;
 
 fn faults(values: &[&str], layer: Layer) -> String {
@@ -100,6 +100,7 @@ fn value() -> impl Strategy<Value = Value> {
         .prop_map(|(digits, exponent)| Number::parse(&format!("{digits}e{exponent}")).expect("a number in range"));
     let leaf = prop_oneof![
         any::<String>().prop_map(Value::S),
+        "[a-z]{0,40}[\"\\\\\n\t]?[a-zé]{0,40}".prop_map(Value::S),
         number.clone().prop_map(Value::N),
         any::<Vec<u8>>().prop_map(Value::B),
         any::<bool>().prop_map(Value::Bool),
@@ -124,6 +125,10 @@ proptest! {
         json::item(&mut out, &before);
         let parsed: serde_json::Value = serde_json::from_slice(&out).expect("JSON for everybody");
         prop_assert_eq!(parsed.as_object().map(|object| object.len()), Some(before.len()));
+        let (mut image, mut from_image) = (Vec::new(), Vec::new());
+        codec::encode(&before, &mut image);
+        prop_assert_eq!(json::image(&mut from_image, &image), Ok(()));
+        prop_assert_eq!(&from_image, &out);
         let after: Attributes = json::decode(&out).expect("our own JSON");
         prop_assert_eq!(after.fault, None);
         prop_assert_eq!(after.item, before);

@@ -5,7 +5,10 @@ use super::path::{Path, Step, check_apart};
 use super::placeholders::Placeholders;
 use super::syntax::Parser;
 use super::{Invalid, check_text};
-use crate::{Item, Value};
+use crate::{
+    Item, Value,
+    codec::{self, DecodeError},
+};
 
 /// A parsed ProjectionExpression.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +48,12 @@ impl Projection {
             .iter()
             .filter_map(|(name, branch)| Some((name.clone(), branch.project(item.get(name)?)?)))
             .collect()
+    }
+
+    /// As [`Projection::apply`], of an item in its stored form; only what the projection begins with is decoded.
+    pub fn apply_stored(&self, image: &[u8]) -> Result<Item, DecodeError> {
+        let names: Vec<&str> = self.attributes.iter().map(|(name, _)| name.as_str()).collect();
+        Ok(self.apply(&codec::pick(image, &names)?))
     }
 
     /// The paths, in the order written.

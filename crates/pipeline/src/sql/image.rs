@@ -57,10 +57,12 @@ impl<'a> From<&'a Value> for Field<'a> {
     }
 }
 
-impl<'a> From<&RawValue<'a>> for Field<'a> {
-    fn from(value: &RawValue<'a>) -> Field<'a> {
-        match value {
-            RawValue::S(text) => Field::S(text),
+impl<'a> TryFrom<&RawValue<'a>> for Field<'a> {
+    type Error = DecodeError;
+
+    fn try_from(value: &RawValue<'a>) -> Result<Field<'a>, DecodeError> {
+        Ok(match value {
+            RawValue::S(text) => Field::S(text.text()?),
             RawValue::N(number) => Field::N(*number),
             RawValue::B(bytes) => Field::B(bytes),
             RawValue::Bool(holds) => Field::Bool(*holds),
@@ -70,7 +72,7 @@ impl<'a> From<&RawValue<'a>> for Field<'a> {
             RawValue::Bs(_) => Field::Other(Kind::Bs),
             RawValue::L(_) => Field::Other(Kind::L),
             RawValue::M(_) => Field::Other(Kind::M),
-        }
+        })
     }
 }
 
@@ -103,10 +105,10 @@ fn stored_fields<'a>(
         && let Some(attribute) = attributes.next()
     {
         let (name, value) = attribute?;
-        let passed = rest.iter().take_while(|at| path(at).first.as_str() < name).count();
+        let passed = rest.iter().take_while(|at| path(at).first.as_bytes() < name.bytes()).count();
         rest = &rest[passed..];
         while let Some((at, others)) = rest.split_first()
-            && path(at).first == name
+            && path(at).first.as_bytes() == name.bytes()
         {
             fields[usize::from(*at)] = member(&value, &path(at).rest)?;
             rest = others;
@@ -116,11 +118,11 @@ fn stored_fields<'a>(
 }
 
 fn member<'a>(value: &RawValue<'a>, names: &[String]) -> Result<Option<Field<'a>>, DecodeError> {
-    let Some((first, rest)) = names.split_first() else { return Ok(Some(Field::from(value))) };
+    let Some((first, rest)) = names.split_first() else { return Field::try_from(value).map(Some) };
     let RawValue::M(map) = value else { return Ok(None) };
     for attribute in map.clone() {
         let (name, value) = attribute?;
-        if name == first {
+        if name.bytes() == first.as_bytes() {
             return member(&value, rest);
         }
     }
