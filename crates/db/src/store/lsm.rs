@@ -21,9 +21,10 @@ use lsm_tree::{
 use std::{
     collections::VecDeque,
     fs::File,
+    io,
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -333,6 +334,7 @@ impl Core {
         // Indexes and filters of the last level, nearly all of them, are cut up and cached like data. Those of the
         // levels before it are cached as a whole, which takes a look-up less, or pinned.
         let partitioned = PinningPolicy::new([false, false, false, true]);
+        sync_names(&options.dir)?;
         let tree = Config::new(&options.dir, Default::default(), Default::default())
             .use_cache(Arc::clone(&cache))
             .use_descriptor_table(Some(Arc::new(DescriptorTable::new(400))))
@@ -515,6 +517,16 @@ impl Core {
         };
         self.work().failure.get_or_insert(failure);
         self.changed.notify_all();
+    }
+}
+
+/// A process that was killed right after naming its newest list of tables did not make that name durable. The engine
+/// removes as it opens what only older lists name, and with the name undone by a power loss that would be missed.
+fn sync_names(dir: &Path) -> Result<(), Error> {
+    match File::open(dir) {
+        Ok(folder) => Ok(folder.sync_all()?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
