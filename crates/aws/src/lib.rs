@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod json;
+mod denial;
 mod dynamodb;
 mod metrics;
 mod protocol;
@@ -24,7 +25,7 @@ use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Code, Fault, RequestIds};
 use routes::{Call, ROUTES, Step};
-use sigv4::Verifier;
+use sigv4::{Caller, Verifier};
 use std::sync::Arc;
 use tokio::{task::spawn_blocking, time::Instant};
 
@@ -41,17 +42,26 @@ pub struct Config {
     pub stream_retention_ms: u64,
 }
 
-/// An access key and its secret.
+/// An access key, its secret and what it allows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
     pub id: String,
     pub secret: String,
+    pub access: Access,
+}
+
+/// What an operation needs and an access key allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    Read,
+    /// Reading, and changing data or tables.
+    Write,
 }
 
 impl std::fmt::Debug for AccessKey {
     /// Without the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("AccessKey").field("id", &self.id).field("access", &self.access).finish_non_exhaustive()
     }
 }
 
@@ -77,7 +87,7 @@ const BODY_INLINE_MAX: usize = 256 * 1024;
 impl Door {
     #[must_use]
     pub fn new(db: db::Db, config: Config) -> Door {
-        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, "dynamodb"));
+        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.region, "dynamodb"));
         Door(Arc::new(Inner {
             db,
             config,
@@ -146,25 +156,31 @@ impl Door {
     fn begin(&self, parts: &Parts, body: &[u8]) -> (usize, Result<Step, Fault>) {
         let target = parts.headers.get("x-amz-target").map_or(&b""[..], |value| value.as_bytes());
         let place = routes::find(target);
-        let begun = self.admit(parts, body).and_then(|access_key| {
-            let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
-            if body.is_empty() {
-                return Err(Fault { code: Code::Serialization, message: None, item: None });
-            }
-            (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key })
-        });
-        (place.unwrap_or(ROUTES.len()), begun)
+        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, target, body))
+    }
+
+    /// In AWS's order: an operation nobody knows is told to strangers too.
+    fn begin_at(&self, place: Option<usize>, parts: &Parts, target: &[u8], body: &[u8]) -> Result<Step, Fault> {
+        let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
+        let caller = self.admit(parts, body)?;
+        if body.is_empty() {
+            return Err(Fault { code: Code::Serialization, message: None, item: None });
+        }
+        if route.needs > caller.access {
+            return Err(denial::denied(&self.0.config, caller.key, route.name, body));
+        }
+        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key })
     }
 
     /// Who asks, if the request may pass.
-    fn admit<'p>(&self, parts: &'p Parts, body: &[u8]) -> Result<&'p str, Fault> {
+    fn admit<'c>(&'c self, parts: &'c Parts, body: &[u8]) -> Result<Caller<'c>, Fault> {
         match &self.0.verifier {
             Some(verifier) => verifier.verify(parts, body, self.0.db.now_ms()),
             None if from_foreign_page(parts) => Err(Fault::new(
                 Code::AccessDenied,
                 "Requests from pages of other hosts need a signature: start the server with a key",
             )),
-            None => Ok(sigv4::claimed_key(&parts.headers)),
+            None => Ok(Caller { key: sigv4::claimed_key(&parts.headers), access: Access::Write }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The route table: the only place where an operation's name stands. Knows no HTTP.
 
 use crate::{
-    Inner,
+    Access, Inner,
     dynamodb::{batch, items, query, tables, tags},
     protocol::{Code, Fault},
     retry, streams,
@@ -47,46 +47,52 @@ type Begin = fn(&Call<'_>) -> Result<Step, Fault>;
 pub(crate) struct Route {
     service: &'static str,
     pub name: &'static str,
+    /// What the caller's key has to allow.
+    pub needs: Access,
     pub begin: Begin,
 }
 
 const DYNAMODB: &str = "DynamoDB_20120810";
 const STREAMS: &str = "DynamoDBStreams_20120810";
 
-const fn dynamodb(name: &'static str, begin: Begin) -> Route {
-    Route { service: DYNAMODB, name, begin }
+const fn reads(name: &'static str, begin: Begin) -> Route {
+    Route { service: DYNAMODB, name, needs: Access::Read, begin }
+}
+
+const fn writes(name: &'static str, begin: Begin) -> Route {
+    Route { service: DYNAMODB, name, needs: Access::Write, begin }
 }
 
 const fn stream(name: &'static str, begin: Begin) -> Route {
-    Route { service: STREAMS, name, begin }
+    Route { service: STREAMS, name, needs: Access::Read, begin }
 }
 
 /// Looked through from the top: the busiest stand first.
 pub(crate) static ROUTES: &[Route] = &[
-    dynamodb("PutItem", items::put),
-    dynamodb("GetItem", items::get),
-    dynamodb("UpdateItem", items::update),
-    dynamodb("Query", query::query),
-    dynamodb("DeleteItem", items::delete),
-    dynamodb("BatchWriteItem", batch::write),
-    dynamodb("BatchGetItem", batch::get),
-    dynamodb("Scan", query::scan),
+    writes("PutItem", items::put),
+    reads("GetItem", items::get),
+    writes("UpdateItem", items::update),
+    reads("Query", query::query),
+    writes("DeleteItem", items::delete),
+    writes("BatchWriteItem", batch::write),
+    reads("BatchGetItem", batch::get),
+    reads("Scan", query::scan),
     stream("GetRecords", streams::get_records),
     stream("GetShardIterator", streams::get_shard_iterator),
     stream("DescribeStream", streams::describe_stream),
     stream("ListStreams", streams::list_streams),
-    dynamodb("CreateTable", tables::create),
-    dynamodb("DeleteTable", tables::delete),
-    dynamodb("DescribeTable", tables::describe),
-    dynamodb("ListTables", tables::list),
-    dynamodb("UpdateTable", tables::update),
-    dynamodb("UpdateTimeToLive", tables::update_time_to_live),
-    dynamodb("DescribeTimeToLive", tables::describe_time_to_live),
-    dynamodb("TagResource", tags::tag),
-    dynamodb("UntagResource", tags::untag),
-    dynamodb("ListTagsOfResource", tags::list),
-    dynamodb("DescribeLimits", tables::describe_limits),
-    dynamodb("DescribeEndpoints", tables::describe_endpoints),
+    writes("CreateTable", tables::create),
+    writes("DeleteTable", tables::delete),
+    reads("DescribeTable", tables::describe),
+    reads("ListTables", tables::list),
+    writes("UpdateTable", tables::update),
+    writes("UpdateTimeToLive", tables::update_time_to_live),
+    reads("DescribeTimeToLive", tables::describe_time_to_live),
+    writes("TagResource", tags::tag),
+    writes("UntagResource", tags::untag),
+    reads("ListTagsOfResource", tags::list),
+    reads("DescribeLimits", tables::describe_limits),
+    reads("DescribeEndpoints", tables::describe_endpoints),
 ];
 
 /// Operations of DynamoDB that a client may expect and that do not work here, or not yet.

@@ -4,7 +4,7 @@ use crate::{
     ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Image, Index, IndexQuery, IndexScan, OpenError, Page,
     PageEnd, Query, RawChange, RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats,
     TableUpdate, Ticket, Transacted, Write, Written,
-    commit::{Action, Core, Queue, Redo, Shared},
+    commit::{Action, Core, Limit, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
     log::{Layout, Log},
@@ -25,6 +25,8 @@ use std::{
 
 /// Requests that may wait for the sequencer.
 const WAITING_MAX: usize = 1 << 16;
+/// A part of the memory in so many is what these requests may take.
+const WAITING_SHARE: usize = 8;
 
 /// When a write is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,9 +211,10 @@ impl Db {
             }));
         }
         let core = Core::new(shared.clone(), recovered, env.clone(), options.durability, unsaved);
+        let waiting = Limit { count: WAITING_MAX, bytes: options.memory / WAITING_SHARE };
         Ok(Inner {
             shared,
-            queue: Queue::new(WAITING_MAX),
+            queue: Queue::new(waiting),
             core: Mutex::new(core),
             log,
             syncer,

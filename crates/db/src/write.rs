@@ -2,8 +2,9 @@
 
 use crate::{Error, database::Inner};
 use item::{
-    Item, Key, Origin, Seq, TableId,
+    Item, Key, KeyValue, Origin, Seq, TableId,
     expression::{Condition, Update},
+    size,
 };
 use std::{
     pin::Pin,
@@ -31,6 +32,20 @@ pub enum Op {
     Check,
     /// Deletes the item if the table's time to live still is this, seconds since the epoch.
     Expire(u64),
+}
+
+impl Write {
+    /// About the bytes of memory it takes while it waits.
+    pub(crate) fn resident(&self) -> usize {
+        let op = match &self.op {
+            Op::Put(item) => size::resident(item),
+            Op::Update(update) => update.resident(),
+            Op::Delete | Op::Check | Op::Expire(_) => 0,
+        };
+        let key = [Some(&self.key.partition), self.key.sort.as_ref()].into_iter().flatten();
+        let key: usize = key.filter_map(KeyValue::bytes).map(<[u8]>::len).sum();
+        size_of::<Write>() + key + op + self.condition.as_ref().map_or(0, Condition::resident)
+    }
 }
 
 /// What a write did. `old == new` when it changed nothing; then there is no `seq`.

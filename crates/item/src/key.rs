@@ -282,7 +282,8 @@ impl KeyValue {
     }
 
     /// The bytes of a string or binary.
-    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+    #[must_use]
+    pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             KeyValue::S(text) => Some(text.as_bytes()),
             KeyValue::B(bytes) => Some(bytes),

@@ -64,6 +64,29 @@ fn raw_value(value: &RawValue<'_>) -> Result<usize, DecodeError> {
     })
 }
 
+/// About the bytes of memory that an item takes, as opposed to DynamoDB's count: a list of short numbers takes ten
+/// times its size. For bounds on what is held.
+#[must_use]
+pub fn resident(item: &Item) -> usize {
+    item.iter().map(|(name, value)| size_of::<(String, Value)>() + name.len() + resident_value(value)).sum()
+}
+
+/// What a value takes besides its own place.
+pub(crate) fn resident_value(value: &Value) -> usize {
+    // A tree's nodes are partly empty, and allocations are rounded up.
+    const PER_MEMBER: usize = 48;
+    match value {
+        Value::S(text) => text.len(),
+        Value::B(bytes) => bytes.len(),
+        Value::N(_) | Value::Bool(_) | Value::Null => 0,
+        Value::Ss(set) => set.iter().map(|text| PER_MEMBER + text.len()).sum(),
+        Value::Ns(set) => set.len() * PER_MEMBER,
+        Value::Bs(set) => set.iter().map(|bytes| PER_MEMBER + bytes.len()).sum(),
+        Value::L(list) => list.iter().map(|element| size_of::<Value>() + resident_value(element)).sum(),
+        Value::M(map) => resident(map),
+    }
+}
+
 /// One byte, one per pair of digits, one for a minus. Pairs are aligned to the point, as in base 100, so that an even
 /// count of digits may need a pair more (measured on AWS by dynalite: `db/index.js`, `valSize`).
 fn number_bytes(number: Number) -> usize {
@@ -88,6 +111,14 @@ mod tests {
             codec::encode(&item, &mut image);
             prop_assert_eq!(stored(&image), Ok(super::item(&item)));
         }
+    }
+
+    #[test]
+    fn what_is_held_is_more_than_what_is_counted() {
+        let numbers = Item::from_iter([("n", Value::L(vec![Value::N(Number::ZERO); 1000]))]);
+        assert!(resident(&numbers) > 10 * item(&numbers), "{} {}", resident(&numbers), item(&numbers));
+        let text = Item::from_iter([("s", Value::S("x".repeat(1000)))]);
+        assert!((1000..1200).contains(&resident(&text)));
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub struct Banner<'a> {
     pub data: &'a Path,
     pub durability: Durability,
     pub memory: usize,
-    /// Access key ids that requests must be signed with.
-    pub keys: Vec<&'a str>,
+    /// Access key ids that requests must be signed with, and whether each may only read.
+    pub keys: Vec<(&'a str, bool)>,
     /// The project, and what was done about it.
     pub project: Option<(&'a Project, &'a Plan)>,
     /// The template's outputs, filled in.
@@ -50,14 +50,19 @@ impl Banner<'_> {
         out
     }
 
+    fn key_names(&self) -> Vec<String> {
+        let name = |(id, read_only): &(&str, bool)| format!("{id}{}", if *read_only { " (read-only)" } else { "" });
+        self.keys.iter().map(name).collect()
+    }
+
     fn keys_and_recipe(&self, out: &mut String, url: &str) {
         let (id, secret) = match self.keys.first() {
-            Some(id) => (*id, "..."),
+            Some((id, _)) => (*id, "..."),
             None => ("local", "local"),
         };
         let signatures = match self.keys.is_empty() {
             true => "No --key given: signatures are taken as given; loopback only.".to_owned(),
-            false => format!("Requests must be signed with {}.", self.keys.join(" or ")),
+            false => format!("Requests must be signed with {}.", self.key_names().join(" or ")),
         };
         writeln!(out, "{signatures} Point aws and boto3 here with\n").expect("a String takes any text");
         writeln!(

@@ -99,6 +99,16 @@ pub struct Server {
         value_name = "ID:SECRET"
     )]
     pub keys: Vec<(String, String)>,
+    /// An access key that may read and not write; may be given several times
+    #[arg(
+        long = "read-only-key",
+        env = "STREAMFOLD_READ_ONLY_KEY",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = units::key,
+        value_name = "ID:SECRET"
+    )]
+    pub read_only_keys: Vec<(String, String)>,
     /// A name under which browsers may open the pages, beside loopback and --host; `*` allows any
     #[arg(long = "page-host", env = "STREAMFOLD_PAGE_HOST", value_delimiter = ',', value_name = "NAME")]
     pub page_hosts: Vec<String>,
@@ -113,6 +123,15 @@ pub enum Durability {
     Durable,
     /// At once; a power loss may take the last 50 ms
     Relaxed,
+}
+
+impl Server {
+    /// All access keys, and whether each may only read; the first to be shown to people comes first.
+    pub fn all_keys(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        let keys = self.keys.iter().map(|key| (key, false));
+        let all = keys.chain(self.read_only_keys.iter().map(|key| (key, true)));
+        all.map(|((id, secret), read_only)| (id.as_str(), secret.as_str(), read_only))
+    }
 }
 
 impl Template {

@@ -12,6 +12,7 @@ use db::Db;
 use pipeline::Views;
 use project::Project;
 use std::{
+    collections::HashSet,
     io,
     net::{SocketAddr, ToSocketAddrs},
     path::Path,
@@ -31,6 +32,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until SIGINT or SIGTERM.
 pub fn serve(server: &Server, place: &Place, data: &Path, project: Option<&Project>) -> Result<(), Failure> {
+    check_keys(server)?;
     let address = address(server)?;
     let claim = server::Claim::new(address).map_err(|error| Failure::listen(address, &error))?;
     let address = claim.address().map_err(|error| Failure::listen(address, &error))?;
@@ -76,7 +78,7 @@ fn run(
         data,
         durability: server.durability,
         memory: server.memory,
-        keys: server.keys.iter().map(|(id, _)| id.as_str()).collect(),
+        keys: server.all_keys().map(|(id, _, read_only)| (id, read_only)).collect(),
         project: project.zip(plan.as_ref()),
         outputs: project
             .map(|project| project.outputs_with(|table| wiring::open_stream_arn(db, &aws, table)))
@@ -115,6 +117,15 @@ fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
+/// An id is one key: which secret and which access it has would depend on the order otherwise.
+fn check_keys(server: &Server) -> Result<(), Failure> {
+    let mut ids = HashSet::new();
+    match server.all_keys().find(|(id, ..)| !ids.insert(*id)) {
+        Some((id, ..)) => Err(Failure::new(format!("the access key {id} is given twice"))),
+        None => Ok(()),
+    }
+}
+
 /// Where to listen. Beyond loopback there must be a key: whoever reaches the port could write otherwise.
 fn address(server: &Server) -> Result<SocketAddr, Failure> {
     let host = server.host.trim_start_matches('[').trim_end_matches(']');
@@ -122,7 +133,7 @@ fn address(server: &Server) -> Result<SocketAddr, Failure> {
         .to_socket_addrs()
         .map_err(|error| Failure::new(format!("--host {}: {error}", server.host)))?;
     let address = found.next().ok_or_else(|| Failure::new(format!("--host {} is no address", server.host)))?;
-    if !address.ip().is_loopback() && server.keys.is_empty() {
+    if !address.ip().is_loopback() && server.all_keys().next().is_none() {
         return Err(Failure::new(format!("--host {} can be reached by others, so a key is required", server.host))
             .with_help(format!(
                 "--host {} --key ID:SECRET, and clients sign with it; dummy:dummy will do",

@@ -11,7 +11,11 @@ use std::sync::Arc;
 
 /// The door of AWS's protocols.
 pub fn aws(db: &Db, server: &Server, place: &Place) -> aws::Door {
-    let keys = server.keys.iter().map(|(id, secret)| aws::AccessKey { id: id.clone(), secret: secret.clone() });
+    let keys = server.all_keys().map(|(id, secret, read_only)| aws::AccessKey {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+        access: if read_only { aws::Access::Read } else { aws::Access::Write },
+    });
     let config = aws::Config {
         region: place.region.clone(),
         account: place.account.clone(),

@@ -10,9 +10,15 @@ const VOTE_AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/201508
     Signature=39e6a6c425f0a2a51e069488a126126474ae27509efefc09334525bc11aa45fc";
 
 fn verifier(service: &'static str) -> Verifier {
-    let key = AccessKey { id: "AKIDEXAMPLE".into(), secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into() };
-    Verifier::new(&[key], service)
+    let key = AccessKey {
+        id: "AKIDEXAMPLE".into(),
+        secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+        access: Access::Read,
+    };
+    Verifier::new(&[key], "us-east-1", service)
 }
+
+const CALLER: Caller<'_> = Caller { key: "AKIDEXAMPLE", access: Access::Read };
 
 fn get(uri: &str, signed: &str, signature: &str, header: Option<&'static str>) -> Parts {
     let mut request =
@@ -41,24 +47,52 @@ fn vote(authorization: &str) -> Parts {
 }
 
 fn refusal(authorization: &str, body: &str, now_ms: u64) -> String {
-    let fault = verifier("dynamodb").verify(&vote(authorization), body.as_bytes(), now_ms).expect_err("refused");
+    refusal_of(&vote(authorization), body, now_ms)
+}
+
+fn refusal_of(parts: &Parts, body: &str, now_ms: u64) -> String {
+    let fault = verifier("dynamodb").verify(parts, body.as_bytes(), now_ms).expect_err("refused");
     format!("{:?}: {}", fault.code, fault.message.unwrap_or_default())
 }
+
+/// A vote without its date.
+fn undated(authorization: &str) -> Parts {
+    let mut parts = vote(authorization);
+    parts.headers.remove("x-amz-date");
+    parts
+}
+
+/// What botocore's `SigV4QueryAuth` makes of a vote: the body is empty, its fields are in the query.
+fn presigned(query: &str) -> Parts {
+    Request::post(format!("/?TableName=votes&Item=%7B%27id%27%3A%20%7B%27S%27%3A%20%27234%27%7D%7D&{query}"))
+        .header("host", "localhost:8000")
+        .header("x-amz-target", "DynamoDB_20120810.PutItem")
+        .header("content-type", "application/x-amz-json-1.0")
+        .body(())
+        .expect("a request")
+        .into_parts()
+        .0
+}
+
+const PRESIGNED: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
+    &X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fdynamodb%2Faws4_request&X-Amz-Date=20150830T123600Z\
+    &X-Amz-Expires=3600&X-Amz-SignedHeaders=content-type%3Bhost%3Bx-amz-target\
+    &X-Amz-Signature=2f8f0260d4efc394a3611af8a65ad1a028774c6d47e7a11456dee82e5b614adc";
 
 #[test]
 fn signatures_of_other_implementations_are_accepted() {
     let vanilla = get("/", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31", None);
-    assert_eq!(verifier("service").verify(&vanilla, b"", NOW_MS), Ok("AKIDEXAMPLE"));
+    assert_eq!(verifier("service").verify(&vanilla, b"", NOW_MS), Ok(CALLER));
     let odd = get(
         "/a%20b/../c?b=2&a=1&a=0",
         "host;my-header;x-amz-date",
         "d8f597cbe9ef5cb0092e455496a14944cfa41841e8437bd2d3a4a5ae897a7bc2",
         Some("  a   b  c "),
     );
-    assert_eq!(verifier("service").verify(&odd, b"", NOW_MS), Ok("AKIDEXAMPLE"));
+    assert_eq!(verifier("service").verify(&odd, b"", NOW_MS), Ok(CALLER));
     let verifier = verifier("dynamodb");
     for _ in 0..2 {
-        assert_eq!(verifier.verify(&vote(VOTE_AUTHORIZATION), VOTE.as_bytes(), NOW_MS), Ok("AKIDEXAMPLE"));
+        assert_eq!(verifier.verify(&vote(VOTE_AUTHORIZATION), VOTE.as_bytes(), NOW_MS), Ok(CALLER));
     }
 }
 
@@ -74,28 +108,86 @@ fn anything_changed_after_signing_is_refused() {
 }
 
 #[test]
+fn a_presigned_request_is_good_for_as_long_as_it_says() {
+    let verifier = verifier("dynamodb");
+    for after_s in [0, 3600] {
+        assert_eq!(verifier.verify(&presigned(PRESIGNED), b"", NOW_MS + after_s * 1000), Ok(CALLER));
+    }
+    expect_test::expect![[r#"
+        InvalidSignature: Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T133601Z - 60 min.)
+        InvalidSignature: The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.
+        IncompleteSignature: X-Amz-Expires must be a number of seconds from 1 to 604800.
+        IncompleteSignature: AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-Signature'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.
+        InvalidSignature: Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."#]]
+    .assert_eq(
+        &[
+            refusal_of(&presigned(PRESIGNED), "", NOW_MS + 3_601_000),
+            refusal_of(&presigned(&PRESIGNED.replace("3600&", "7200&")), "", NOW_MS),
+            refusal_of(&presigned(&PRESIGNED.replace("3600&", "604801&")), "", NOW_MS),
+            refusal_of(&presigned("X-Amz-Algorithm"), "", NOW_MS),
+            refusal_of(&{
+                let mut both = presigned(PRESIGNED);
+                both.headers.insert(AUTHORIZATION, http::HeaderValue::from_static(VOTE_AUTHORIZATION));
+                both
+            }, "", NOW_MS),
+        ]
+        .join("\n"),
+    );
+}
+
+#[test]
+fn a_session_token_is_taken() {
+    let mut parts = vote(&VOTE_AUTHORIZATION.replace("x-amz-date;", "x-amz-date;x-amz-security-token;").replace(
+        "39e6a6c425f0a2a51e069488a126126474ae27509efefc09334525bc11aa45fc",
+        "d9a2d6d3a10f8921069d2797b1233d1b0bf8d357eb79da8fd87360986d06b082",
+    ));
+    parts.headers.insert("x-amz-security-token", http::HeaderValue::from_static("session/token=="));
+    assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+}
+
+#[test]
 fn refusals_say_what_aws_says() {
     expect_test::expect![[r#"
         InvalidSignature: Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)
         InvalidSignature: Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T122059Z + 15 min.)
         UnrecognizedClient: The security token included in the request is invalid.
         InvalidSignature: Credential should be scoped to correct service: 'dynamodb'.
+        InvalidSignature: Credential should be scoped to a valid region, not 'eu-west-1'.
+        InvalidSignature: Credential should be scoped to a valid region, not 'c'. Credential should be scoped to correct service: 'dynamodb'. Credential should be scoped with a valid terminator: 'aws4_request', not 'e_request'. Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: 'b' != '20150830', from '20150830T123600Z'.
         IncompleteSignature: Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'
-        IncompleteSignature: Authorization header requires 'Signature' parameter.
+        IncompleteSignature: Authorization header requires 'Signature' parameter. (Hashed with SHA-256 and encoded with Base64) Authorization=uWudRZf/bm+3FsufYJK2krR/516Q+e8/DxRGA3g5FEk=
+        IncompleteSignature: 'SignedHeaders' not a valid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '9KFyyp9jK+zPlbpAoIRMKPwpDaz9lzWHoM2l18OtojY='.
+        IncompleteSignature: Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. (Hashed with SHA-256 and encoded with Base64) Authorization=JYgSZISbb+IceCTPYFPItoz618G3XCO+tvXHRyzn7Bo=
         InvalidSignature: 'Host' must be a 'SignedHeader' in the AWS Authorization.
         IncompleteSignature: Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA1' (only AWS4-HMAC-SHA256 for now). 
-        MissingAuthenticationToken: Request is missing Authentication Token"#]]
+        MissingAuthenticationToken: Request is missing Authentication Token
+        MissingAuthenticationToken: Request is missing Authentication Token
+        IncompleteSignature: Date must be in ISO-8601 'basic format'. Got '201'. See http://en.wikipedia.org/wiki/ISO_8601"#]]
     .assert_eq(
         &[
             refusal(VOTE_AUTHORIZATION, VOTE, NOW_MS + SKEW_MS + 1000),
             refusal(VOTE_AUTHORIZATION, VOTE, NOW_MS - SKEW_MS - 1000),
             refusal(&VOTE_AUTHORIZATION.replace("AKID", "AKIX"), VOTE, NOW_MS),
             refusal(&VOTE_AUTHORIZATION.replace("/dynamodb/", "/s3/"), VOTE, NOW_MS),
+            refusal(&VOTE_AUTHORIZATION.replace("/us-east-1/", "/eu-west-1/"), VOTE, NOW_MS),
+            refusal(&VOTE_AUTHORIZATION.replace("/20150830/us-east-1/dynamodb/aws4", "/b/c/d/e"), VOTE, NOW_MS),
             refusal("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=00", VOTE, NOW_MS),
             refusal("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host", VOTE, NOW_MS),
+            refusal("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders", VOTE, NOW_MS),
+            refusal_of(&undated("AWS4-"), VOTE, NOW_MS),
             refusal(&VOTE_AUTHORIZATION.replace(";host;", ";"), VOTE, NOW_MS),
             refusal(&VOTE_AUTHORIZATION.replace("HMAC-SHA256", "HMAC-SHA1"), VOTE, NOW_MS),
             refusal("Bearer x", VOTE, NOW_MS),
+            refusal("AWS4", VOTE, NOW_MS),
+            refusal_of(
+                &{
+                    let mut odd = undated(VOTE_AUTHORIZATION);
+                    odd.headers.insert("date", http::HeaderValue::from_static("201"));
+                    odd
+                },
+                VOTE,
+                NOW_MS,
+            ),
         ]
         .join("\n"),
     );

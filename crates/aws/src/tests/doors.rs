@@ -1,6 +1,7 @@
 //! Who is let in, and what strangers hear.
 
 use super::*;
+use crate::Access;
 
 fn post(target: &str) -> http::request::Builder {
     Request::post("/").header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0")
@@ -52,13 +53,79 @@ fn a_page_of_another_host_cannot_use_an_unsigned_door() {
     }
 }
 
+fn key(id: &str, access: Access) -> AccessKey {
+    AccessKey { id: id.into(), secret: "secret".into(), access }
+}
+
 #[test]
 fn with_keys_configured_only_signed_requests_pass() {
-    let house = House::with_keys(vec![AccessKey { id: "dummy".into(), secret: "dummy".into() }]);
+    let house = House::with_keys(vec![key("dummy", Access::Write)]);
     assert_eq!(
         house.ask("ListTables", "{}"),
         "400 MissingAuthenticationTokenException: Request is missing Authentication Token"
     );
+    assert_eq!(house.ask("Nothing", "{}"), "400 UnknownOperationException: -", "as AWS, to strangers too");
+}
+
+/// Signs as an SDK would, with the time of the test's clock.
+fn signed(house: &House, id: &str, operation: &str, body: &str) -> Request<()> {
+    let date = crate::time::basic(house.db.now_ms());
+    let scope = format!("{id}/{}/us-east-1/dynamodb/aws4_request", &date[..8]);
+    let target = format!("DynamoDB_20120810.{operation}");
+    let signature =
+        crate::sigv4::sign("secret", &scope, &[("host", "h"), ("x-amz-date", &date), ("x-amz-target", &target)], body);
+    Request::post("/")
+        .header("host", "h")
+        .header("x-amz-date", date)
+        .header("x-amz-target", target)
+        .header(
+            "authorization",
+            format!(
+                "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date;x-amz-target, Signature={signature}"
+            ),
+        )
+        .body(())
+        .expect("a request")
+}
+
+#[test]
+fn a_read_only_key_reads_and_changes_nothing() {
+    let house = House::with_keys(vec![key("writer", Access::Write), key("reader", Access::Read)]);
+    let ask = |id: &str, operation: &str, body: &str| {
+        let body = body.replace('\'', "\"");
+        let response = house.send(signed(&house, id, operation, &body), &body);
+        String::from_utf8(response.body().to_vec()).expect("UTF-8")
+    };
+    let put = "{'TableName':'votes','Item':{'id':{'S':'1'}}}";
+    assert!(ask("writer", "CreateTable", VOTES).contains("TableDescription"));
+    assert_eq!(ask("writer", "PutItem", put), "{}");
+    assert_eq!(
+        ask("reader", "GetItem", "{'TableName':'votes','Key':{'id':{'S':'1'}}}"),
+        r#"{"Item":{"id":{"S":"1"}}}"#
+    );
+    let answers = [
+        ask("reader", "PutItem", put),
+        ask("reader", "PutItem", "{'TableName':1}"),
+        ask("reader", "BatchWriteItem", "{'RequestItems':{'votes':[{'PutRequest':{'Item':{'id':{'S':'1'}}}}]}}"),
+        ask("reader", "TagResource", "{'ResourceArn':'arn:aws:dynamodb:us-east-1:000000000000:table/votes','Tags':[]}"),
+        ask("reader", "DeleteTable", "{'TableName':'votes'}"),
+        ask("reader", "DeleteTable", "{}"),
+    ];
+    expect_test::expect![[r#"
+        {"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/reader is not authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/votes because no identity-based policy allows the dynamodb:PutItem action"}
+        {"__type":"com.amazon.coral.service#SerializationException","Message":"NUMBER_VALUE cannot be converted to String"}
+        {"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/reader is not authorized to perform: dynamodb:BatchWriteItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/votes because no identity-based policy allows the dynamodb:BatchWriteItem action"}
+        {"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/reader is not authorized to perform: dynamodb:TagResource on resource: arn:aws:dynamodb:us-east-1:000000000000:table/votes because no identity-based policy allows the dynamodb:TagResource action"}
+        {"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/reader is not authorized to perform: dynamodb:DeleteTable on resource: arn:aws:dynamodb:us-east-1:000000000000:table/votes because no identity-based policy allows the dynamodb:DeleteTable action"}
+        {"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:iam::000000000000:user/reader is not authorized to perform: dynamodb:DeleteTable on resource: * because no identity-based policy allows the dynamodb:DeleteTable action"}"#]]
+    .assert_eq(&answers.join("\n"));
+}
+
+#[test]
+fn every_operation_that_changes_something_needs_a_key_that_may_write() {
+    let needs_write: Vec<&str> =
+        crate::routes::ROUTES.iter().filter(|route| route.needs == Access::Write).map(|route| route.name).collect();
+    expect_test::expect!["PutItem UpdateItem DeleteItem BatchWriteItem CreateTable DeleteTable UpdateTable UpdateTimeToLive TagResource UntagResource"].assert_eq(&needs_write.join(" "));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod schema;
 mod transact;
 
 pub(crate) use backfill::warm;
-pub(crate) use queue::{Action, Queue};
+pub(crate) use queue::{Action, Limit, Queue};
 pub(crate) use redo::Redo;
 
 use crate::{
@@ -206,15 +206,17 @@ impl Core {
     pub fn commit(&mut self, queue: &Queue) {
         self.relieve_pressure();
         if let Some(why) = self.shared.poisoned() {
-            queue.take().into_iter().for_each(|action| action.refuse(&Error::Poisoned(why.clone())));
+            let refuse = |waiting: queue::Waiting| waiting.action.refuse(&Error::Poisoned(why.clone()));
+            queue.take().into_iter().for_each(refuse);
             return;
         }
         let mut waiting = queue.take();
         self.begin();
         while self.writer.builder.len() < GROUP_BYTES {
-            let Some(action) = waiting.pop_front() else { break };
-            if let Some(repeat) = self.take(action) {
-                waiting.push_front(repeat);
+            let Some(next) = waiting.pop_front() else { break };
+            let queue::Waiting { action, bytes } = next;
+            if let Some(action) = self.take(action) {
+                waiting.push_front(queue::Waiting { action, bytes });
                 break;
             }
         }

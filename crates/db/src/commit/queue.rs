@@ -22,6 +22,16 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// About the bytes that it holds for a client. Schemas are small, and a follower has one commit under way, of a
+    /// bounded size, which it must get in whatever clients do.
+    fn resident(&self) -> usize {
+        match self {
+            Action::Write(write, ..) => write.resident(),
+            Action::Batch(writes, ..) | Action::Transact(writes, ..) => writes.iter().map(Write::resident).sum(),
+            Action::Create(..) | Action::Update(..) | Action::Delete(..) | Action::Follower(..) => 0,
+        }
+    }
+
     /// Answers with an error; nothing happened.
     pub fn refuse(self, error: &Error) {
         let error = error.clone();
@@ -66,35 +76,59 @@ impl Answers {
     }
 }
 
-/// Requests that wait, bounded by count.
+/// Requests that wait, bounded by count and by bytes.
 pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
-    limit: usize,
+    limit: Limit,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub count: usize,
+    pub bytes: usize,
+}
+
+/// An action, and what it counts for.
+pub(crate) struct Waiting {
+    pub action: Action,
+    pub bytes: usize,
 }
 
 #[derive(Default)]
 struct State {
-    actions: VecDeque<Action>,
+    actions: VecDeque<Waiting>,
+    bytes: usize,
     closed: bool,
 }
 
+impl State {
+    /// Why an action of so many bytes cannot wait. One that is larger than the limit is let in alone.
+    fn refusal(&self, bytes: usize, limit: Limit) -> Option<Error> {
+        let full_of_bytes = bytes > 0 && self.bytes > 0 && self.bytes + bytes > limit.bytes;
+        let full = self.actions.len() >= limit.count || full_of_bytes;
+        if self.closed { Some(Error::Closed) } else { full.then_some(Error::Busy) }
+    }
+}
+
 impl Queue {
-    pub fn new(limit: usize) -> Queue {
+    pub fn new(limit: Limit) -> Queue {
         Queue { state: Mutex::default(), arrived: Condvar::new(), limit }
     }
 
     /// Hands in a request made of its reply, or answers at once that there is no room.
     pub fn submit<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
         let (reply, ticket) = Ticket::new();
+        let action = action(reply);
+        let bytes = action.resident();
         let mut state = self.state();
-        let refused =
-            if state.closed { Some(Error::Closed) } else { (state.actions.len() >= self.limit).then_some(Error::Busy) };
-        if let Some(error) = refused {
+        if let Some(error) = state.refusal(bytes, self.limit) {
             return Ticket::ready(Err(error));
         }
         let was_empty = state.actions.is_empty();
-        state.actions.push_back(action(reply));
+        state.bytes += bytes;
+        state.actions.push_back(Waiting { action, bytes });
         drop(state);
         if was_empty {
             self.arrived.notify_one();
@@ -103,13 +137,16 @@ impl Queue {
     }
 
     /// Everything that waits, in order.
-    pub fn take(&self) -> VecDeque<Action> {
-        std::mem::take(&mut self.state().actions)
+    pub fn take(&self) -> VecDeque<Waiting> {
+        let mut state = self.state();
+        state.bytes = 0;
+        std::mem::take(&mut state.actions)
     }
 
     /// Gives back what did not fit, ahead of what has come since.
-    pub fn put_back(&self, mut actions: VecDeque<Action>) {
+    pub fn put_back(&self, mut actions: VecDeque<Waiting>) {
         let mut state = self.state();
+        state.bytes += actions.iter().map(|waiting| waiting.bytes).sum::<usize>();
         actions.append(&mut state.actions);
         state.actions = actions;
     }
@@ -137,5 +174,40 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder panics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Op;
+    use item::{Item, Key, KeyValue, Origin, TableId, Value};
+
+    fn put(bytes: usize) -> Write {
+        let item = Item::from_iter([("text", Value::S("x".repeat(bytes)))]);
+        let key = Key { partition: KeyValue::S("k".into()), sort: None };
+        Write { table: TableId(1), key, op: Op::Put(item), condition: None, origin: Origin::Client }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_bytes_as_by_count() {
+        let queue = Queue::new(Limit { count: 4, bytes: 10_000 });
+        let submit = |bytes: usize| {
+            let ticket = queue.submit(|reply| Action::Batch(vec![put(bytes)], None, reply));
+            matches!(ticket.try_wait(), Some(Err(Error::Busy)))
+        };
+        assert_eq!(
+            [submit(50_000), submit(1)],
+            [false, true],
+            "alone it may be larger, and then nothing fits beside it"
+        );
+        let taken = queue.take();
+        assert_eq!([submit(4_000), submit(4_000), submit(4_000)], [false, false, true]);
+        queue.put_back(taken);
+        assert!(submit(1), "what was given back counts again");
+        let schema = queue.submit(|reply| Action::Delete("votes".into(), reply));
+        assert!(schema.try_wait().is_none(), "bytes are what clients' writes are held to");
+        assert_eq!(queue.take().len(), 4);
+        assert_eq!([(); 5].map(|()| submit(1)), [false, false, false, false, true]);
     }
 }

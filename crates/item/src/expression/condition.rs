@@ -5,7 +5,7 @@ use super::path::Path;
 use super::placeholders::Placeholders;
 use super::syntax::{Node, Parser};
 use super::{Invalid, check_text};
-use crate::{Item, Number, Value};
+use crate::{Item, Number, Value, size::resident_value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -105,6 +105,24 @@ impl Condition {
         let mut paths = Vec::new();
         self.collect_paths(&mut paths);
         paths
+    }
+
+    /// About the bytes of memory it takes: see [`crate::size::resident`].
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        let operands = match self {
+            Condition::And(all) | Condition::Or(all) => return all.iter().map(Condition::resident).sum(),
+            Condition::Not(condition) => return size_of::<Condition>() + condition.resident(),
+            Condition::Compare(left, _, right) => left.resident() + right.resident(),
+            Condition::Between(operand, low, high) => operand.resident() + low.resident() + high.resident(),
+            Condition::In(operand, list) => operand.resident() + list.iter().map(Operand::resident).sum::<usize>(),
+            Condition::Exists(path) | Condition::NotExists(path) => path.resident(),
+            Condition::Type(operand, _) => operand.resident(),
+            Condition::BeginsWith(operand, other) | Condition::Contains(operand, other) => {
+                operand.resident() + other.resident()
+            }
+        };
+        size_of::<Condition>() + operands
     }
 
     fn collect_paths<'c>(&'c self, paths: &mut Vec<&'c Path>) {
@@ -217,6 +235,15 @@ impl Operand {
                 Some(Cow::Owned(Value::N(Number::from(size as u64))))
             }
         }
+    }
+
+    fn resident(&self) -> usize {
+        size_of::<Operand>()
+            + match self {
+                Operand::Value(value) => resident_value(value),
+                Operand::Path(path) => path.resident(),
+                Operand::Size(operand) => operand.resident(),
+            }
     }
 
     fn path(&self) -> Option<&Path> {

@@ -42,6 +42,14 @@ impl Path {
         })
     }
 
+    pub(super) fn resident(&self) -> usize {
+        let step = |step: &Step| match step {
+            Step::Field(name) => size_of::<Step>() + name.len(),
+            Step::Index(_) => size_of::<Step>(),
+        };
+        self.name.len() + self.steps.iter().map(step).sum::<usize>()
+    }
+
     pub(super) fn get_mut<'i>(&self, item: &'i mut Item) -> Option<&'i mut Value> {
         self.steps.iter().try_fold(item.get_mut(&self.name)?, |value, step| match (step, value) {
             (Step::Field(name), Value::M(map)) => map.get_mut(name),

@@ -6,7 +6,7 @@ use super::placeholders::Placeholders;
 use super::projection::Projection;
 use super::syntax::{Node, Parser, Section};
 use super::{Invalid, check_text};
-use crate::{Item, NESTING_MAX, Number, NumberError, Value};
+use crate::{Item, NESTING_MAX, Number, NumberError, Value, size::resident_value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A parsed UpdateExpression: what to do at each of some paths, none of which leads into another.
@@ -92,6 +92,17 @@ impl Update {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// About the bytes of memory it takes: see [`crate::size::resident`].
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        let action = |action: &Action| match action {
+            Action::Set(assigned) => assigned.resident(),
+            Action::Remove => 0,
+            Action::Add(value) | Action::Delete(value) => resident_value(value),
+        };
+        self.actions.iter().map(|(path, does)| size_of::<(Path, Action)>() + path.resident() + action(does)).sum()
     }
 
     /// The paths the update writes, in the order written.
@@ -319,6 +330,18 @@ fn nonempty<T>(set: BTreeSet<T>, value: fn(BTreeSet<T>) -> Value) -> Write {
 }
 
 impl Assigned {
+    fn resident(&self) -> usize {
+        size_of::<Assigned>()
+            + match self {
+                Assigned::Value(value) => resident_value(value),
+                Assigned::Path(path) => path.resident(),
+                Assigned::Plus(left, right) | Assigned::Minus(left, right) | Assigned::ListAppend(left, right) => {
+                    left.resident() + right.resident()
+                }
+                Assigned::IfNotExists(path, other) => path.resident() + other.resident(),
+            }
+    }
+
     fn value(&self, item: &Item) -> Result<Value, Failure> {
         match self {
             Assigned::Value(value) => Ok(value.clone()),
