@@ -2,6 +2,7 @@
 
 import { follow } from "./live.js";
 import { ago, behind, bytes, copying, el, keyed, mark, number, say } from "./format.js";
+import { derived, newState, showState } from "./indexes.js";
 
 const id = (name) => document.getElementById(name);
 let latest = null;
@@ -110,9 +111,30 @@ function showTable(row, table) {
   row.changed = table.changed;
 }
 
+/** Below its table: an index, or what expires. */
+function newDerived(row) {
+  const cell = (name) => el("td", { class: name });
+  const shown = { items: cell("n"), size: cell("n"), state: newState() };
+  const name = el("td", { class: "name" }, row.name, el("span", { class: "tag", text: row.kind }));
+  const line = el("tr", { class: "derived", "data-index": row.name }, name, el("td", { class: "soft", text: row.key }), shown.items, shown.size, el("td", { colspan: 3 }, shown.state));
+  return Object.assign(line, { shown });
+}
+
+function showDerived(line, row) {
+  say(line.shown.items, number(row.items));
+  say(line.shown.size, row.bytes === null ? "" : bytes(row.bytes));
+  showState(line.shown.state, row.fill, row.carries);
+}
+
+function showTables(tables) {
+  const rows = tables.flatMap((table) => [{ id: `table ${table.name}`, table }, ...derived(table).map((row) => ({ id: `table ${table.name} ${row.id}`, row }))]);
+  keyed(id("tables"), rows, (one) => one.id, ({ table, row }) => (table ? newTable(table) : newDerived(row)),
+    (element, { table, row }) => (table ? showTable(element, table) : showDerived(element, row)));
+}
+
 function showTimes() {
   if (!latest) return;
-  for (const row of id("tables").children) {
+  for (const row of id("tables").querySelectorAll("[data-table]")) {
     say(row.shown.changed, row.changedMs ? ago(now() - row.changedMs) : row.changed ? `at ${number(row.changed)}` : "never");
   }
   showEngine();
@@ -145,7 +167,7 @@ function show(frame) {
   say(id("tables-count"), cut ? `the first ${frame.tables.length} of ${number(frame.tables_count)}` : "");
   id("no-tables").hidden = frame.tables.length > 0;
   id("tables").closest(".scroll").hidden = frame.tables.length === 0;
-  keyed(id("tables"), frame.tables, (table) => table.name, newTable, showTable);
+  showTables(frame.tables);
   showTimes();
   showRequests();
   say(id("watchers"), `${frame.watchers.count} of at most ${frame.watchers.max} pages watching`);

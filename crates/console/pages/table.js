@@ -1,7 +1,8 @@
-// One table: its figures and changes live, its items page by page, its settings once.
+// One table: its figures, indexes and changes live, its items page by page, its settings once.
 
 import { follow } from "./live.js";
 import { ago, bytes, copying, el, keyed, number, rate, say } from "./format.js";
+import { derived, newState, showState } from "./indexes.js";
 import { River } from "./spark.js";
 
 const id = (name) => document.getElementById(name);
@@ -12,6 +13,8 @@ let latest = null;
 let received = 0;
 let nextPage = null;
 let pageNumber = 0;
+/** The index whose entries are browsed; null: the table's items. */
+let browsed = null;
 
 function showFigures(frame) {
   const table = frame.tables[0];
@@ -27,6 +30,42 @@ function showFigures(frame) {
   }
   print.dataset.copy = table.fingerprint;
   if (print.textContent !== "Copied") say(print, table.fingerprint.slice(0, 16));
+}
+
+function newIndex(row) {
+  const cell = (name) => el("td", { class: name });
+  const shown = { items: cell("n"), size: cell("n"), state: newState() };
+  const title = el("td", { class: "name" }, row.name, el("span", { class: "tag", text: row.kind }));
+  const line = el("tr", { "data-index": row.name }, title, el("td", { class: "soft", text: row.key }), shown.items, shown.size, el("td", {}, shown.state));
+  return Object.assign(line, { shown });
+}
+
+function showIndexes(table) {
+  const rows = derived(table);
+  id("indexes-section").hidden = rows.length === 0;
+  keyed(id("indexes"), rows, (row) => row.id, newIndex, (line, row) => {
+    say(line.shown.items, number(row.items));
+    say(line.shown.size, row.bytes === null ? "" : bytes(row.bytes));
+    showState(line.shown.state, row.fill, row.carries);
+  });
+  showSources(table.indexes.map((index) => index.name));
+}
+
+/** What the list of items can be read from. */
+function showSources(indexes) {
+  if (browsed !== null && !indexes.includes(browsed)) browse(null);
+  id("sources").hidden = indexes.length === 0;
+  keyed(id("sources"), [null, ...indexes], (source) => source ?? "", (source) => {
+    const button = el("button", { type: "button", text: source ?? "Table" });
+    button.addEventListener("click", () => browse(source));
+    return Object.assign(button, { source });
+  }, (button, source) => button.setAttribute("aria-pressed", source === browsed));
+}
+
+function browse(source) {
+  browsed = source;
+  for (const button of id("sources").children) button.setAttribute("aria-pressed", button.source === source);
+  showItems(null);
 }
 
 function showTail(frame) {
@@ -57,6 +96,7 @@ function show(frame) {
   latest = frame;
   received = performance.now();
   showFigures(frame);
+  showIndexes(frame.tables[0]);
   showTail(frame);
   if (frame.rate) {
     river ??= new River(id("river"));
@@ -65,11 +105,15 @@ function show(frame) {
 }
 
 async function showItems(start) {
+  const source = browsed;
   const buttons = [id("first"), id("next")];
   buttons.forEach((button) => { button.disabled = true; });
   try {
-    const response = await fetch(start ? `${api}/items?start=${start}` : `${api}/items`);
+    const asked = [browsed !== null && `index=${encodeURIComponent(browsed)}`, start && `start=${start}`].filter(Boolean);
+    const response = await fetch(asked.length > 0 ? `${api}/items?${asked.join("&")}` : `${api}/items`);
     const page = await response.json();
+    // Another order was chosen meanwhile.
+    if (source !== browsed) return;
     if (!response.ok) throw new Error(page.error);
     const more = page.more_columns > 0 ? [el("th", { text: `and ${page.more_columns} more` })] : [];
     id("columns").replaceChildren(...page.columns.map((column) => el("th", { text: column })), ...more);

@@ -6,6 +6,7 @@
 use crate::{
     Dashboard, Inner, Phase,
     feed::{Built, Vitals},
+    index,
     overview::key,
     rate::{RateWindow, WINDOW_MS},
     recent::{Rows, Tail},
@@ -155,7 +156,7 @@ impl DashboardSource {
             "recent": recent,
             "charts": charts,
             "rate": rate,
-            "tables": self.followed.iter().map(|followed| followed.facts(&inner.db)).collect::<Vec<Value>>(),
+            "tables": self.followed.iter().map(|followed| followed.facts(&inner.db, self.rows)).collect::<Vec<Value>>(),
             "views": self.views(inner),
             "poisoned": inner.db.status().poisoned,
         })
@@ -332,16 +333,22 @@ impl Followed {
         Ok(())
     }
 
-    fn facts(&self, db: &Db) -> Value {
+    fn facts(&self, db: &Db, rows: Rows) -> Value {
         let Some(table) = &self.table else { return json!({ "name": self.name, "missing": true }) };
         let stats = db.stats(table.id);
-        json!({
+        let mut facts = json!({
             "name": self.name,
             "key": key(&table.spec.key),
             "items": stats.items,
             "bytes": stats.bytes,
             "fingerprint": stats.fingerprint.to_string(),
-        })
+        });
+        // The page of the table shows them; on a dashboard they would only make frames.
+        if let (Rows::Changes, Some(now)) = (rows, db.table_by_id(table.id)) {
+            facts["indexes"] = index::rows(db, &now).into();
+            facts["expiry"] = index::expiry(db, &now).into();
+        }
+        facts
     }
 }
 

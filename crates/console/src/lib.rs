@@ -11,6 +11,7 @@ mod config;
 mod dashboard;
 mod feed;
 mod guard;
+mod index;
 mod metrics;
 mod overview;
 mod pace;

@@ -1,7 +1,7 @@
 //! Figures for machines: Prometheus' text format and a health check.
 
 use crate::{
-    Inner, Phase,
+    Inner, Phase, index,
     respond::{Body, full, json},
 };
 use bytes::Bytes;
@@ -14,6 +14,7 @@ pub fn respond(inner: &Inner) -> Response<Body> {
     let mut text = Text::default();
     engine(inner, &mut text);
     tables(inner, &mut text);
+    indexes(inner, &mut text);
     views(inner, &mut text);
     requests(inner, &mut text);
     full(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(text.0))
@@ -91,6 +92,29 @@ fn tables(inner: &Inner, text: &mut Text) {
     text.family(("table_size_bytes", "gauge", "Size of a table's items as DynamoDB counts it."), bytes);
     let changed = stats.iter().map(|(name, stats)| (label(*name), stats.changed));
     text.family(("table_changed_position", "counter", "Position of a table's last change."), changed);
+}
+
+fn indexes(inner: &Inner, text: &mut Text) {
+    let (db, tables) = (&inner.db, inner.db.tables());
+    let each = || {
+        tables.iter().flat_map(|table| {
+            table.indexes.iter().map(move |index| {
+                let label = vec![("table", table.spec.name.as_str()), ("index", index.spec.name.as_str())];
+                (label, table, index)
+            })
+        })
+    };
+    let items = each().map(|(label, _, index)| (label, db.stats(index.id).items));
+    text.family(("index_items", "gauge", "Entries of an index."), items);
+    let bytes = each().map(|(label, _, index)| (label, db.stats(index.id).bytes));
+    text.family(("index_size_bytes", "gauge", "Size of an index's entries as DynamoDB counts it."), bytes);
+    let filled = each().map(|(label, table, index)| (label, index::filled(db, table, index)));
+    text.family(("index_filled_ratio", "gauge", "Part of an index that is filled, 1 once it is complete."), filled);
+    let expiring = tables.iter().filter_map(|table| {
+        let expiry = table.expiry.as_ref()?;
+        Some((vec![("table", table.spec.name.as_str())], db.stats(expiry.id).items))
+    });
+    text.family(("table_expiring_items", "gauge", "Items that wait for their expiry time."), expiring);
 }
 
 fn views(inner: &Inner, text: &mut Text) {

@@ -4,6 +4,7 @@ use crate::{
     Inner, Phase, ViewRow,
     dashboard::phase,
     feed::{Built, Vitals, WATCHERS_MAX},
+    index,
 };
 use db::{StreamRead, StreamViewType, Table, TableStats};
 use item::{KeySchema, Seq, TableId};
@@ -58,6 +59,8 @@ impl OverviewSource {
             "fingerprint": stats.fingerprint.to_string(),
             "stream": table.spec.stream.map(view_type),
             "view": table.spec.view.is_some(),
+            "indexes": index::rows(&inner.db, table),
+            "expiry": index::expiry(&inner.db, table),
             "changed": (stats.changed > table.created).then(|| stats.changed.0.to_string()),
             "changed_ms": self.changed_ms(inner, table, &stats),
         })

@@ -51,6 +51,7 @@ impl Pages {
             ("theme.js", SCRIPT, include_str!("../pages/theme.js")),
             ("live.js", SCRIPT, include_str!("../pages/live.js")),
             ("format.js", SCRIPT, include_str!("../pages/format.js")),
+            ("indexes.js", SCRIPT, include_str!("../pages/indexes.js")),
             ("spark.js", SCRIPT, include_str!("../pages/spark.js")),
             ("dashboard.js", SCRIPT, include_str!("../pages/dashboard.js")),
             ("overview.js", SCRIPT, include_str!("../pages/overview.js")),

@@ -1,4 +1,4 @@
-//! One table in full: its settings and stream, and pages of its items.
+//! One table in full: its settings and stream, and pages of its items or of an index's entries.
 
 use crate::{
     Inner,
@@ -7,7 +7,7 @@ use crate::{
     recent::key_columns,
     respond::{Body, json},
 };
-use db::{Billing, Db, Error, Page, Scan, Table};
+use db::{Billing, Db, Error, Index, IndexScan, Scan, Table};
 use http::{Response, StatusCode};
 use item::{Item, Key};
 use serde_json::{Value, json};
@@ -52,19 +52,17 @@ pub async fn describe(inner: &Arc<Inner>, name: &str) -> Response<Body> {
     json(StatusCode::OK, &body)
 }
 
-/// `/api/tables/NAME/items?start=TOKEN`: `{columns, more_columns, rows: [[cell]], next}`, a cell is `[type, text]` or
-/// null.
+/// `/api/tables/NAME/items?index=INDEX&start=TOKEN`: `{columns, more_columns, rows: [[cell]], next}`, a cell is
+/// `[type, text]` or null.
 pub async fn items(inner: &Arc<Inner>, name: &str, query: &str) -> Response<Body> {
     let Some(table) = inner.db.table(name) else { return missing(name) };
-    let token = query.split('&').find_map(|pair| pair.strip_prefix("start="));
-    let start = match token.map(|token| key_of(&table, token)) {
-        None => None,
-        Some(Some(key)) => Some(key),
-        Some(None) => return json(StatusCode::BAD_REQUEST, &json!({ "error": "start is not a key of this table" })),
+    let source = match Source::of(&table, query) {
+        Ok(source) => source,
+        Err((status, why)) => return json(status, &json!({ "error": why })),
     };
     let db = inner.db.clone();
     // The page may have to come from the disk.
-    let read = tokio::task::spawn_blocking(move || page(&db, &table, start).map(|page| shown(&table, &page)));
+    let read = tokio::task::spawn_blocking(move || source.page(&db, &table).map(|page| shown(&page)));
     match read.await {
         Ok(Ok(body)) => json(StatusCode::OK, &body),
         Ok(Err(error)) => json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": error.to_string() })),
@@ -72,14 +70,63 @@ pub async fn items(inner: &Arc<Inner>, name: &str, query: &str) -> Response<Body
     }
 }
 
-fn page(db: &Db, table: &Table, start: Option<Key>) -> Result<Page, Error> {
-    db.scan(table, &Scan { segment: (0, 1), start, limit: Some(ITEMS_PAGE), filter: None })
+/// What is browsed, and from where on.
+enum Source {
+    Table(Option<Key>),
+    Index(Index, Option<Vec<u8>>),
 }
 
-fn shown(table: &Table, page: &Page) -> Value {
-    let mut columns = key_columns(&table.spec.key);
+/// One page of the browser.
+struct Browsed {
+    /// Attributes of the keys: they are shown first.
+    keys: Vec<String>,
+    items: Vec<Item>,
+    /// Where the next page starts.
+    next: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn of(table: &Table, query: &str) -> Result<Source, (StatusCode, &'static str)> {
+        let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
+        let wrong = (StatusCode::BAD_REQUEST, "start is not a place in this table");
+        let start = parameter("start=").map(|token| unhex(token).ok_or(wrong)).transpose()?;
+        let Some(index) = parameter("index=") else {
+            let key = start.map(|bytes| table.spec.key.decode(&bytes).ok_or(wrong));
+            return Ok(Source::Table(key.transpose()?));
+        };
+        let index = table.index(index).ok_or((StatusCode::NOT_FOUND, "this table has no such index"))?;
+        Ok(Source::Index(index.clone(), start))
+    }
+
+    fn page(self, db: &Db, table: &Table) -> Result<Browsed, Error> {
+        let (segment, limit) = ((0, 1), Some(ITEMS_PAGE));
+        let mut keys = key_columns(&table.spec.key);
+        match self {
+            Source::Table(start) => {
+                let page = db.scan(table, &Scan { segment, start, limit, filter: None })?;
+                let next = page.last.map(|key| {
+                    let mut bytes = Vec::new();
+                    key.encode(&mut bytes);
+                    bytes
+                });
+                Ok(Browsed { keys, items: page.items, next })
+            }
+            Source::Index(index, start) => {
+                let scan = IndexScan { segment, start, limit, filter: None, whole: false };
+                let page = db.scan_index(table, &index, &scan)?;
+                let next = page.last.and_then(|place| index.position(table, &place).ok());
+                let own: Vec<String> = index.spec.key.attributes().map(|attribute| attribute.name.clone()).collect();
+                keys.retain(|name| !own.contains(name));
+                Ok(Browsed { keys: [own, keys].concat(), items: page.items, next })
+            }
+        }
+    }
+}
+
+fn shown(page: &Browsed) -> Value {
+    let mut columns = page.keys.clone();
     let names = page.items.iter().flat_map(Item::iter).map(|(name, _)| name);
-    let others: BTreeSet<&str> = names.filter(|name| !table.spec.key.has(name)).collect();
+    let others: BTreeSet<&str> = names.filter(|name| !columns.iter().any(|column| column == name)).collect();
     let room = COLUMNS_MAX - columns.len();
     columns.extend(others.iter().take(room).map(|name| (*name).to_owned()));
     let cell =
@@ -89,28 +136,24 @@ fn shown(table: &Table, page: &Page) -> Value {
         "columns": columns,
         "more_columns": others.len().saturating_sub(room),
         "rows": page.items.iter().map(row).collect::<Vec<_>>(),
-        "next": page.last.as_ref().map(token),
+        "next": page.next.as_deref().map(hex),
     })
 }
 
-/// A key as text for an address: its stored form in hex.
-fn token(key: &Key) -> String {
-    let mut bytes = Vec::new();
-    key.encode(&mut bytes);
+/// A place as text for an address.
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn key_of(table: &Table, token: &str) -> Option<Key> {
-    if !token.is_ascii() || !token.len().is_multiple_of(2) {
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
-    let byte = |at: usize| u8::from_str_radix(&token[at..at + 2], 16).ok();
-    let bytes: Option<Vec<u8>> = (0..token.len()).step_by(2).map(byte).collect();
-    table.spec.key.decode(&bytes?)
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 fn uuid(bytes: [u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 

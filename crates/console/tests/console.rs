@@ -1,10 +1,13 @@
 //! The console over a real database: pages, the feed and its bounds, seen the way a server and a browser see them.
 
 use console::{Body, Chart, Config, Console, Dashboard, Phase, Rate, Recent, RequestRow, Skipped, ViewRow};
-use db::{Db, Env, Op, Options, StreamViewType, Table, TableSpec, Write, env::sim::World};
+use db::{
+    Billing, Db, Env, IndexSpec, IndexUpdate, Op, Options, Projected, SimStore, StreamViewType, Table, TableSpec,
+    TableUpdate, Write, env::sim::World,
+};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin, Value};
+use item::{IndexSchema, Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin, Value};
 use serde_json::Value as Json;
 use std::{sync::Arc, time::Duration};
 
@@ -63,6 +66,18 @@ impl Rig {
     fn on(env: Env) -> Rig {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let db = Db::open(Options::new(dir.path()), env).expect("a new database opens");
+        Rig::with(db, dir)
+    }
+
+    /// Nothing goes on beside what the test does: indexes are filled by [`Db::chores`].
+    fn stepped() -> Rig {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let env = World::new(1).env();
+        let db = Db::open_stepped(Options::new("db"), env, &SimStore::new()).expect("a new database opens");
+        Rig::with(db, dir)
+    }
+
+    fn with(db: Db, dir: tempfile::TempDir) -> Rig {
         let rig = Rig { console: Console::new(db.clone(), config()), db, _dir: dir };
         rig.create("votes", "id", None);
         rig.create("totals", "region", Some("improvement"));
@@ -358,6 +373,84 @@ async fn the_items_of_a_table_are_browsed_page_by_page() {
     seen.sort_by_key(|id| id.parse::<u32>().ok());
     assert_eq!(seen, (0..60).map(|id| id.to_string()).collect::<Vec<_>>());
     assert_eq!(pages, 3);
+}
+
+/// Indexes the votes by region, and lets them expire.
+fn indexed() -> TableUpdate {
+    let by_region = IndexSpec {
+        name: "by-region".into(),
+        local: false,
+        key: IndexSchema { partition: vec![attribute("region")], sort: vec![attribute("id")] },
+        projected: Projected::KeysOnly,
+        billing: Billing::OnDemand,
+    };
+    TableUpdate {
+        indexes: vec![IndexUpdate::Create(by_region)],
+        ttl: Some(Some("expires".into())),
+        ..TableUpdate::default()
+    }
+}
+
+#[tokio::test]
+async fn a_new_index_is_shown_while_it_fills_and_once_it_is_complete() {
+    let rig = Rig::stepped();
+    for id in 0..60 {
+        rig.vote(&id.to_string(), "SOUTH");
+    }
+    let mut feed = rig.watch("/tables/votes/feed").await;
+    assert_eq!(feed.next().await.expect("a frame")["tables"][0]["indexes"], serde_json::json!([]));
+    drop(rig.db.update_table("votes", indexed()).wait().expect("the index is new"));
+    let fill = serde_json::json!({ "done": 0, "total": 60 });
+    let votes = |overview: Json| overview["tables"][1].clone();
+    let shown = votes(rig.json("/api/overview").await);
+    let index = &shown["indexes"][0];
+    assert_eq!((&shown["name"], &index["name"], &index["items"]), (&"votes".into(), &"by-region".into(), &0.into()));
+    assert_eq!((&index["fill"], &shown["expiry"]["fill"]), (&fill, &fill));
+    let unfilled = "streamfold_index_filled_ratio{table=\"votes\",index=\"by-region\"} 0";
+    let metrics = text(rig.get("/metrics", &[]).await).await;
+    assert!(metrics.lines().any(|line| line == unfilled), "{metrics}");
+
+    rig.db.chores(false).expect("the simulated disk works");
+    let full = loop {
+        let frame = feed.next().await.expect("the feed goes on");
+        if frame["tables"][0]["indexes"][0]["fill"].is_null() && frame["tables"][0]["expiry"]["fill"].is_null() {
+            break frame["tables"][0].clone();
+        }
+    };
+    assert_eq!((&full["indexes"][0]["items"], &full["expiry"]["items"]), (&60.into(), &0.into()));
+    let metrics = text(rig.get("/metrics", &[]).await).await;
+    for line in [
+        "streamfold_index_items{table=\"votes\",index=\"by-region\"} 60",
+        "streamfold_index_filled_ratio{table=\"votes\",index=\"by-region\"} 1",
+        "streamfold_table_expiring_items{table=\"votes\"} 0",
+    ] {
+        assert!(metrics.lines().any(|one| one == line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn the_entries_of_an_index_are_browsed_page_by_page() {
+    let rig = Rig::stepped();
+    drop(rig.db.update_table("votes", indexed()).wait().expect("the index is new"));
+    rig.db.chores(false).expect("the simulated disk works");
+    for id in 0..60 {
+        rig.vote(&format!("{id:02}"), ["SOUTH", "NORTH"][id % 2]);
+    }
+    let (mut seen, mut start, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = rig.json(&format!("/api/tables/votes/items?index=by-region{start}")).await;
+        assert_eq!(page["columns"], serde_json::json!(["region", "id"]), "the index's key first");
+        let cell = |row: &Json, at: usize| row[at][1].as_str().map(str::to_owned);
+        seen.extend(
+            page["rows"].as_array().into_iter().flatten().filter_map(|row| Some((cell(row, 0)?, cell(row, 1)?))),
+        );
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        start = format!("&start={next}");
+    }
+    assert_eq!((seen.len(), pages), (60, 3));
+    assert!(seen.chunk_by(|one, other| one.0 == other.0).all(|part| part.len() == 30 && part.is_sorted()), "{seen:?}");
+    assert_eq!(rig.get("/api/tables/votes/items?index=nope", &[]).await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -142,9 +142,9 @@ pub struct Table {
     pub tags: Vec<(String, String)>,
     /// Read and write capacity units, when billing is provisioned.
     pub provisioned: Option<(u64, u64)>,
-    /// Checked; not created yet.
+    /// Indexes with keys of their own, at most 20.
     pub global_indexes: Vec<Index>,
-    /// Checked; not created yet.
+    /// Indexes that share the table's partition key, at most 5. They come and go with the table.
     pub local_indexes: Vec<Index>,
     /// The query that keeps this table up to date, if it is a view.
     pub view: Option<View>,
@@ -164,19 +164,31 @@ impl Table {
     }
 }
 
-/// A secondary index.
+/// A secondary index to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// The index's name: 3 to 255 of `a-z A-Z 0-9 _ . -`.
     pub name: String,
     /// Where it stands.
     pub location: Location,
-    /// Partition key attributes, then sort key attributes. AWS allows up to four of each in a global index.
+    /// The same as a dotted path: `Properties.GlobalSecondaryIndexes[0]`.
+    pub property: String,
+    /// Partition key attributes, then sort key attributes; up to four of each in a global index.
     pub key: Vec<KeyElement>,
     /// What it holds besides the keys.
     pub projection: Projection,
     /// Read and write capacity units of a global index of a provisioned table.
     pub provisioned: Option<(u64, u64)>,
+}
+
+impl Index {
+    /// An error about this index of `table`.
+    pub fn error(&self, table: &Table, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message)
+            .with_location(self.location.clone())
+            .with_logical_id(&table.logical_id)
+            .with_property(&self.property)
+    }
 }
 
 /// What an index holds.

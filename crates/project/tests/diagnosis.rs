@@ -83,14 +83,15 @@ fn each_template_comes_to_what_is_written_beside_it() {
 }
 
 #[test]
-fn the_example_loads_and_nothing_is_said_about_it() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/votes");
-    let project = load(&folder, &Options::default()).expect("the example is correct");
-    assert_eq!(project.notes, []);
+fn the_examples_load_and_nothing_is_said_about_them() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let example = |name: &str| load(&examples.join(name), &Options::default()).expect("the example is correct");
+    let (project, messages) = (example("votes"), example("messages"));
+    assert_eq!((project.notes.as_slice(), messages.notes.as_slice()), (&[][..], &[][..]));
     let stream = |table: &str| Some(format!("arn of {table}"));
     let outputs = project.outputs_with(stream);
     assert_eq!(outputs[1], ("VotesStream".to_string(), "arn of votes".to_string()));
-    expect_file!["example.txt"].assert_eq(&describe(&project));
+    expect_file!["example.txt"].assert_eq(&(describe(&project) + &describe(&messages)));
 }
 
 #[test]

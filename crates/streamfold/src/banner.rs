@@ -95,9 +95,14 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
-    let created = plan.create.iter().map(|spec| match &spec.view {
-        Some(_) => format!("view {} created", spec.name),
-        None => format!("table {} created", spec.name),
+    let created = plan.create.iter().map(|spec| {
+        let kind = if spec.view.is_some() { "view" } else { "table" };
+        let indexes: Vec<&str> = spec.indexes.iter().map(|index| index.name.as_str()).collect();
+        match &indexes[..] {
+            [] => format!("{kind} {} created", spec.name),
+            [one] => format!("{kind} {} created, with index {one}", spec.name),
+            several => format!("{kind} {} created, with indexes {}", spec.name, several.join(", ")),
+        }
     });
     let updated = plan.update.iter().map(|update| format!("{}: {}", update.table, update.changes.join(", ")));
     created.chain(updated).collect()

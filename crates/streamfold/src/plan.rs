@@ -1,9 +1,12 @@
 //! What `up` would do: a template's tables against those that exist. Decides everything before anything is done;
-//! knows the database by what it is told of its tables, and writes nothing.
+//! knows the database by what it is told of its tables, and writes nothing. `indexes` does the same for the indexes of
+//! one table.
+
+mod indexes;
 
 use db::{Billing, StreamViewType, TableSpec, TableUpdate, ViewSpec};
 use item::{KeyAttribute, KeyKind, KeySchema};
-use project::{AttrType, BillingMode, Diagnostic, KeyType, Location, Project, Severity, Table};
+use project::{AttrType, BillingMode, Diagnostic, KeyElement, KeyType, Location, Project, Severity, Table};
 use std::collections::BTreeMap;
 
 /// What is to be done, in this order.
@@ -25,10 +28,16 @@ pub struct Update {
     pub table: String,
     pub update: TableUpdate,
     /// What changes, for people: "stream on".
-    pub changes: Vec<&'static str>,
+    pub changes: Vec<String>,
 }
 
-/// Compares a project with the tables that exist, by name.
+/// A table that exists as a template would ask for it: its indexes as they were created.
+pub fn existing(table: &db::Table) -> TableSpec {
+    let indexes = table.indexes.iter().map(|index| index.spec.clone()).collect();
+    TableSpec { indexes, ..table.spec.clone() }
+}
+
+/// Compares a project with the tables that exist (see [`existing`]), by name.
 ///
 /// # Errors
 /// Everything in the template that contradicts what exists.
@@ -41,7 +50,9 @@ pub fn plan(project: &Project, existing: &BTreeMap<String, TableSpec>) -> Result
             None => plan.create.push(wanted),
             Some(found) => {
                 errors.extend(contradictions(table, &wanted, found));
+                errors.extend(indexes::contradictions(table, &wanted, found));
                 plan.notes.extend(left_alone(table, &wanted, found));
+                plan.notes.extend(indexes::left_alone(table, &wanted, found));
                 let update = update(table, &wanted, found);
                 if update.changes.is_empty() { plan.unchanged.push(wanted.name) } else { plan.update.push(update) }
             }
@@ -58,28 +69,36 @@ pub fn spec(table: &Table) -> TableSpec {
     spec.shards = table.shards;
     spec.view = table.view.as_ref().map(|view| ViewSpec { sql: view.sql.clone(), sources: view.sources.clone() });
     spec.deletion_protection = table.deletion_protection;
-    spec.billing = match (table.billing, table.provisioned) {
-        (BillingMode::Provisioned, Some((read, write))) => Billing::Provisioned { read, write },
-        _ => Billing::OnDemand,
-    };
+    spec.billing = billing(table, table.provisioned);
     spec.ttl = table.ttl.clone();
     spec.tags = table.tags.clone();
+    spec.indexes = indexes::specs(table);
     spec
 }
 
+/// The billing of the table or of one of its indexes, by its capacity units.
+fn billing(table: &Table, units: Option<(u64, u64)>) -> Billing {
+    match (table.billing, units) {
+        (BillingMode::Provisioned, Some((read, write))) => Billing::Provisioned { read, write },
+        _ => Billing::OnDemand,
+    }
+}
+
 fn key_schema(table: &Table) -> KeySchema {
-    let attribute = |wanted: KeyType| {
-        table.key.iter().find(|element| element.key_type == wanted).map(|element| KeyAttribute {
-            name: element.name.clone(),
-            kind: match element.attr_type {
-                AttrType::S => KeyKind::S,
-                AttrType::N => KeyKind::N,
-                AttrType::B => KeyKind::B,
-            },
-        })
-    };
-    let partition = attribute(KeyType::Hash).expect("a project's tables have a partition key");
-    KeySchema { partition, sort: attribute(KeyType::Range) }
+    let partition = attributes(&table.key, KeyType::Hash).next().expect("a project's tables have a partition key");
+    KeySchema { partition, sort: attributes(&table.key, KeyType::Range).next() }
+}
+
+/// The attributes of a key that have this place in it.
+fn attributes(key: &[KeyElement], wanted: KeyType) -> impl Iterator<Item = KeyAttribute> {
+    key.iter().filter(move |element| element.key_type == wanted).map(|element| KeyAttribute {
+        name: element.name.clone(),
+        kind: match element.attr_type {
+            AttrType::S => KeyKind::S,
+            AttrType::N => KeyKind::N,
+            AttrType::B => KeyKind::B,
+        },
+    })
 }
 
 fn stream(view_type: project::StreamViewType) -> StreamViewType {
@@ -91,10 +110,12 @@ fn stream(view_type: project::StreamViewType) -> StreamViewType {
     }
 }
 
+/// What to do about a table that cannot become what the template says.
+const ANOTHER: &str = "give the table another name, or delete it and run `up` again";
+
 /// What cannot be changed without losing something, and differs.
 fn contradictions(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Vec<Diagnostic> {
     let mut errors = Vec::new();
-    let another = "give the table another name, or delete it and run `up` again";
     if wanted.key != found.key {
         let message = format!(
             "table `{}` exists with another key: {}, not {}",
@@ -102,7 +123,7 @@ fn contradictions(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Vec<D
             describe(&found.key),
             describe(&wanted.key)
         );
-        errors.push(table.error("KeySchema", message).with_help(another));
+        errors.push(table.error("KeySchema", message).with_help(ANOTHER));
     }
     if let (Some(wanted_type), Some(found_type)) = (wanted.stream, found.stream)
         && wanted_type != found_type
@@ -119,16 +140,16 @@ fn contradictions(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Vec<D
     if wanted.shards != found.shards {
         let message =
             format!("table `{}` exists with {} stream shards, not {}", wanted.name, found.shards, wanted.shards);
-        errors.push(marked(table, message).with_help(another));
+        errors.push(marked(table, message).with_help(ANOTHER));
     }
     match (&wanted.view, &found.view) {
         (Some(_), None) => {
             let message = format!("table `{}` exists as an ordinary table and cannot become a view", wanted.name);
-            errors.push(marked(table, message).with_help(another));
+            errors.push(marked(table, message).with_help(ANOTHER));
         }
         (None, Some(_)) => {
             let message = format!("table `{}` exists as a view and cannot become an ordinary table", wanted.name);
-            errors.push(marked(table, message).with_help(another));
+            errors.push(marked(table, message).with_help(ANOTHER));
         }
         _ => {}
     }
@@ -145,48 +166,65 @@ fn marked(table: &Table, message: String) -> Diagnostic {
 }
 
 /// What the template does not ask for but the table has: it stays, and is mentioned.
-fn left_alone(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Option<Diagnostic> {
-    if wanted.stream.is_some() || found.stream.is_none() {
-        return None;
+fn left_alone(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Vec<Diagnostic> {
+    let mut notes = Vec::new();
+    if wanted.stream.is_none() && found.stream.is_some() {
+        let message = format!("table `{}` has a stream that the template does not ask for; it stays on", wanted.name);
+        notes.push(note(table, "StreamSpecification", message).with_help("turn it off with UpdateTable"));
     }
-    let message = format!("table `{}` has a stream that the template does not ask for; it stays on", wanted.name);
-    let note = Diagnostic::new(Severity::Note, message)
+    if let (false, Some(attribute)) = (table.properties.contains_key(TTL), &found.ttl) {
+        let message = format!(
+            "items of table `{}` expire by `{attribute}`, which the template does not ask for; they still do",
+            wanted.name
+        );
+        notes.push(note(table, TTL, message).with_help("turn it off with `Enabled: false`"));
+    }
+    notes
+}
+
+/// A note about a property that the template leaves out.
+fn note(table: &Table, property: &str, message: String) -> Diagnostic {
+    Diagnostic::new(Severity::Note, message)
         .with_location(table.location.clone())
         .with_logical_id(&table.logical_id)
-        .with_property("Properties.StreamSpecification")
-        .with_help("turn it off with UpdateTable");
-    Some(note)
+        .with_property(format!("Properties.{property}"))
 }
+
+const TTL: &str = "TimeToLiveSpecification";
 
 /// Settings that follow the template. Those it leaves open stay as they are.
 fn update(table: &Table, wanted: &TableSpec, found: &TableSpec) -> Update {
     let given = |property: &str| table.properties.contains_key(property);
     let mut update = TableUpdate::default();
-    let mut changes = Vec::new();
+    let mut changes: Vec<String> = Vec::new();
     if wanted.stream.is_some() && found.stream.is_none() {
         update.stream = Some(wanted.stream);
-        changes.push("stream on");
+        changes.push("stream on".into());
     }
     if wanted.view != found.view {
         update.view = wanted.view.clone();
-        changes.push("view rebuilt by its new query");
+        changes.push("view rebuilt by its new query".into());
     }
-    if wanted.ttl.is_some() && wanted.ttl != found.ttl {
+    if given(TTL) && wanted.ttl != found.ttl {
         update.ttl = Some(wanted.ttl.clone());
-        changes.push("time to live");
+        changes.push(wanted.ttl.as_ref().map_or("expiry off".into(), |attribute| format!("expiry by {attribute}")));
     }
     if given("DeletionProtectionEnabled") && wanted.deletion_protection != found.deletion_protection {
         update.deletion_protection = Some(wanted.deletion_protection);
-        changes.push("deletion protection");
+        changes.push("deletion protection".into());
     }
     if (given("BillingMode") || given("ProvisionedThroughput")) && wanted.billing != found.billing {
         update.billing = Some(wanted.billing);
-        changes.push("billing");
+        changes.push("billing".into());
     }
     let tags = merge(&found.tags, &wanted.tags);
     if tags != found.tags {
         update.tags = Some(tags);
-        changes.push("tags");
+        changes.push("tags".into());
+    }
+    for (change, what) in indexes::updates(wanted, found) {
+        update.indexes.push(change);
+        changes.push(what);
     }
     Update { table: wanted.name.clone(), update, changes }
 }
@@ -224,11 +262,13 @@ fn sort_views_last(create: &mut Vec<TableSpec>) {
 }
 
 fn describe(key: &KeySchema) -> String {
-    let attribute = |attribute: &KeyAttribute| format!("{} ({:?})", attribute.name, attribute.kind);
-    match &key.sort {
-        Some(sort) => format!("{}, {}", attribute(&key.partition), attribute(sort)),
-        None => attribute(&key.partition),
-    }
+    list(std::iter::once(&key.partition).chain(&key.sort))
+}
+
+/// `id (S), year (N)`.
+fn list<'k>(attributes: impl Iterator<Item = &'k KeyAttribute>) -> String {
+    let shown = attributes.map(|attribute| format!("{} ({:?})", attribute.name, attribute.kind));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn view_type_name(view_type: StreamViewType) -> &'static str {
@@ -265,6 +305,26 @@ Resources:
       BillingMode: PAY_PER_REQUEST
       StreamSpecification: { StreamViewType: NEW_IMAGE }
       Tags: [{ Key: team, Value: green }]
+  Messages:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: messages
+      AttributeDefinitions:
+        - { AttributeName: pk, AttributeType: S }
+        - { AttributeName: sk, AttributeType: S }
+        - { AttributeName: group, AttributeType: S }
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }, { AttributeName: sk, KeyType: RANGE }]
+      ProvisionedThroughput: { ReadCapacityUnits: 1, WriteCapacityUnits: 1 }
+      GlobalSecondaryIndexes:
+        - IndexName: by-group
+          KeySchema: [{ AttributeName: group, KeyType: HASH }, { AttributeName: sk, KeyType: RANGE }]
+          Projection: { ProjectionType: INCLUDE, NonKeyAttributes: [user, message] }
+          ProvisionedThroughput: { ReadCapacityUnits: 2, WriteCapacityUnits: 3 }
+      LocalSecondaryIndexes:
+        - IndexName: in-group
+          KeySchema: [{ AttributeName: pk, KeyType: HASH }, { AttributeName: group, KeyType: RANGE }]
+          Projection: { ProjectionType: KEYS_ONLY }
+      TimeToLiveSpecification: { AttributeName: expires, Enabled: true }
 ";
 
     fn project() -> Project {
@@ -308,13 +368,15 @@ Resources:
             BTreeMap::clear,
             &expect![[r"
             create votes
+            create messages
             create totals"]],
         );
         check(
             |existing| drop(existing.remove("votes")),
             &expect![[r"
             create votes
-            totals unchanged"]],
+            totals unchanged
+            messages unchanged"]],
         );
     }
 
@@ -324,7 +386,8 @@ Resources:
             |_| {},
             &expect![[r"
             totals unchanged
-            votes unchanged"]],
+            votes unchanged
+            messages unchanged"]],
         );
         let more = |existing: &mut BTreeMap<String, TableSpec>| {
             let votes = table(existing, "votes");
@@ -337,7 +400,9 @@ Resources:
             more,
             &expect![[r"
             votes: stream on, tags
-            totals unchanged"]],
+            totals unchanged
+            messages unchanged
+            note: items of table `votes` expire by `mine`, which the template does not ask for; they still do"]],
         );
         let query = |existing: &mut BTreeMap<String, TableSpec>| {
             table(existing, "totals").stream = Some(StreamViewType::NewImage);
@@ -348,6 +413,7 @@ Resources:
             &expect![[r"
             totals: view rebuilt by its new query
             votes unchanged
+            messages unchanged
             note: table `totals` has a stream that the template does not ask for; it stays on"]],
         );
     }
@@ -369,5 +435,55 @@ Resources:
             19 Votes: the stream of table `votes` shows KEYS_ONLY, not NEW_IMAGE
             12 Votes: table `votes` exists with 4 stream shards, not 1"]],
         );
+    }
+
+    #[test]
+    fn global_indexes_and_expiry_follow_the_template() {
+        let change = |existing: &mut BTreeMap<String, TableSpec>| {
+            let messages = table(existing, "messages");
+            messages.ttl = Some("old".into());
+            messages.indexes[0].name = "of-before".into();
+        };
+        check(
+            change,
+            &expect![[r"
+            messages: expiry by expires, index of-before removed, index by-group added
+            totals unchanged
+            votes unchanged"]],
+        );
+        let settings = |existing: &mut BTreeMap<String, TableSpec>| {
+            let messages = table(existing, "messages");
+            messages.indexes[0].billing = Billing::OnDemand;
+            messages.indexes[0].projected = db::Projected::Include(vec!["message".into(), "user".into()]);
+            messages.indexes.swap(0, 1);
+            messages.indexes.push(db::IndexSpec { name: "mine".into(), ..messages.indexes[0].clone() });
+        };
+        check(
+            settings,
+            &expect![[r"
+            messages: billing of index by-group
+            totals unchanged
+            votes unchanged
+            note: table `messages` has a local index `mine` that the template does not name; it stays"]],
+        );
+    }
+
+    #[test]
+    fn an_index_keeps_its_key_its_projection_and_its_kind() {
+        let all = |existing: &mut BTreeMap<String, TableSpec>| {
+            let indexes = &mut table(existing, "messages").indexes;
+            indexes[0].key.sort.clear();
+            indexes[0].projected = db::Projected::All;
+            indexes[1].local = false;
+        };
+        check(
+            all,
+            &expect![[r#"
+                32 Messages: index `by-group` of table `messages` exists with another key: group (S), not group (S), sk (S)
+                32 Messages: index `by-group` of table `messages` exists with another projection: whole items, not the keys, user, message
+                37 Messages: index `in-group` of table `messages` exists as a global index and cannot become a local one"#]],
+        );
+        let missing = |existing: &mut BTreeMap<String, TableSpec>| table(existing, "messages").indexes.truncate(1);
+        check(missing, &expect!["37 Messages: table `messages` exists without the local index `in-group`"]);
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     banner::Banner,
     cli::{Durability, Place, Server},
     failure::Failure,
+    fills,
     plan::{self, Plan},
     refused, say, server, show, wiring,
 };
@@ -89,6 +90,7 @@ fn run(
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
+        tokio::spawn(fills::watch(db.clone()));
         let doors = wiring::doors(db, aws, server, dashboards, &views);
         server::serve(listener, doors, signals.stop()).await;
         Ok(())
@@ -101,7 +103,7 @@ fn run(
 
 /// Checks the whole project against the database, then creates what is missing.
 fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
-    let existing = db.tables().iter().map(|table| (table.spec.name.clone(), table.spec.clone())).collect();
+    let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
     let plan = plan::plan(project, &existing).map_err(|found| refused(&found))?;
     show(&project.notes);
     show(&plan.notes);

@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod example;
 mod memory;
+mod messages;
 mod power_loss;
 mod retries;
 mod tidy;

@@ -1,7 +1,8 @@
 //! The types of resources that are created here, one file each, and what is said about all others. To add a type:
-//! write its file with a `TYPE`, and name it in [`TYPES`].
+//! write its file with a `TYPE`, and name it in [`TYPES`]. `properties` and `indexes` are what several of them need.
 
 pub(crate) mod elsewhere;
+mod indexes;
 pub(crate) mod name;
 mod properties;
 mod simple_table;

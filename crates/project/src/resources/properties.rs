@@ -155,6 +155,8 @@ fn key_order(field: &Field<'_>, key: &[KeyElement], most: usize) {
     } else if key.first().is_some_and(|first| first.key_type == KeyType::Range) {
         field
             .error_help("the first key attribute has KeyType HASH", "the partition key comes first, then the sort key");
+    } else if key.windows(2).any(|pair| pair[0].key_type == KeyType::Range && pair[1].key_type == KeyType::Hash) {
+        field.error("all attributes with KeyType HASH come before those with RANGE");
     }
 }
 

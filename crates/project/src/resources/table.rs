@@ -2,9 +2,10 @@
 //! outside of AWS (encryption, backups, table class) is checked for its spelling and otherwise passed over.
 
 use super::ResourceType;
+use super::indexes;
 use super::properties::{self, Attributes};
 use crate::field::Field;
-use crate::model::{BillingMode, Index, Project, Projection, Table};
+use crate::model::{BillingMode, Project, Table};
 use crate::scope::{Resource, Scope};
 
 pub(super) const TYPE: ResourceType = ResourceType {
@@ -49,8 +50,7 @@ const PASSED_OVER: [(&str, &[&str]); 5] = [
 ];
 
 /// Properties that would change something and do not yet.
-const NOT_RUN: [&str; 4] =
-    ["GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ImportSourceSpecification", "KinesisStreamSpecification"];
+const NOT_RUN: [&str; 2] = ["ImportSourceSpecification", "KinesisStreamSpecification"];
 
 fn read(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
     let before = scope.report.errors();
@@ -74,18 +74,15 @@ fn fill(table: &mut Table, field: &Field<'_>, fine_so_far: impl Fn() -> bool) {
     let attributes = field.require("AttributeDefinitions").map(|f| properties::attributes(&f)).unwrap_or_default();
     table.key = field.require("KeySchema").map(|f| properties::key_schema(&f, &attributes, 1)).unwrap_or_default();
     (table.billing, table.provisioned) = billing(field);
-    let indexes = |property: &str| field.get(property).map(|f| f.items()).unwrap_or_default();
-    let (global, local) = (indexes("GlobalSecondaryIndexes"), indexes("LocalSecondaryIndexes"));
-    table.global_indexes = global.iter().filter_map(|f| global_index(f, &attributes, table.billing)).collect();
-    table.local_indexes = local.iter().filter_map(|f| index(f, &LOCAL_INDEX, &attributes, 1)).collect();
+    let indexes = indexes::read(table, field, &attributes);
     table.stream = field.get("StreamSpecification").and_then(|f| properties::stream(&f));
-    table.ttl = field.get("TimeToLiveSpecification").and_then(|f| ttl(&f));
+    table.ttl = field.get("TimeToLiveSpecification").and_then(|f| ttl(&f, table.view.is_some()));
     table.deletion_protection = field.get("DeletionProtectionEnabled").and_then(|f| f.boolean()).unwrap_or(false);
     table.tags = tags(field);
     // After a fault in a key these would only repeat it.
     if fine_so_far() {
         check_unused(table, &attributes);
-        check_indexes(table, &global, &local);
+        indexes.check(table);
     }
 }
 
@@ -146,7 +143,7 @@ fn billing(field: &Field<'_>) -> (BillingMode, Option<(u64, u64)>) {
     (mode.unwrap_or(BillingMode::PayPerRequest), units)
 }
 
-fn ttl(field: &Field<'_>) -> Option<String> {
+fn ttl(field: &Field<'_>, is_view: bool) -> Option<String> {
     if !field.only(&["AttributeName", "Enabled"]) {
         return None;
     }
@@ -156,6 +153,12 @@ fn ttl(field: &Field<'_>) -> Option<String> {
         None if enabled => field.require("AttributeName").and_then(|f| f.name()),
         None => None,
     };
+    if is_view && enabled {
+        field.error_help(
+            "items of a view do not expire: it holds what its query says",
+            "let the items that it reads expire, or leave this out",
+        );
+    }
     name.filter(|_| enabled)
 }
 
@@ -170,73 +173,6 @@ fn tags(field: &Field<'_>) -> Vec<(String, String)> {
     tags
 }
 
-const GLOBAL_INDEX: [&str; 7] = [
-    "ContributorInsightsSpecification",
-    "IndexName",
-    "KeySchema",
-    "OnDemandThroughput",
-    "Projection",
-    "ProvisionedThroughput",
-    "WarmThroughput",
-];
-const LOCAL_INDEX: [&str; 3] = ["IndexName", "KeySchema", "Projection"];
-
-fn global_index(field: &Field<'_>, attributes: &Attributes<'_>, billing: BillingMode) -> Option<Index> {
-    let mut index = index(field, &GLOBAL_INDEX, attributes, 4)?;
-    let throughput = field.get("ProvisionedThroughput");
-    index.provisioned = throughput.as_ref().and_then(properties::throughput);
-    match (billing, &throughput) {
-        (BillingMode::Provisioned, None) => {
-            field.error("an index of a table with provisioned capacity needs ProvisionedThroughput");
-        }
-        (BillingMode::PayPerRequest, Some(throughput)) => {
-            throughput.error("an index of a table with BillingMode PAY_PER_REQUEST has no ProvisionedThroughput");
-        }
-        _ => {}
-    }
-    Some(index)
-}
-
-/// An index, with at most `most` partition key and sort key attributes.
-fn index(field: &Field<'_>, known: &[&str], attributes: &Attributes<'_>, most: usize) -> Option<Index> {
-    if !field.only(known) {
-        return None;
-    }
-    let name = field.require("IndexName").and_then(|f| properties::checked_name(&f));
-    let key = field.require("KeySchema").map(|f| properties::key_schema(&f, attributes, most));
-    let projection = field.require("Projection").and_then(|f| projection(&f));
-    Some(Index { name: name?, location: field.location(), key: key?, projection: projection?, provisioned: None })
-}
-
-fn projection(field: &Field<'_>) -> Option<Projection> {
-    if !field.only(&["NonKeyAttributes", "ProjectionType"]) {
-        return None;
-    }
-    #[derive(Clone, Copy)]
-    enum Kind {
-        All,
-        KeysOnly,
-        Include,
-    }
-    let words = [("ALL", Kind::All), ("KEYS_ONLY", Kind::KeysOnly), ("INCLUDE", Kind::Include)];
-    let kind = field.require("ProjectionType")?.one_of(&words)?;
-    match (kind, field.get("NonKeyAttributes")) {
-        (Kind::Include, Some(named)) => {
-            Some(Projection::Include(named.items().iter().filter_map(Field::name).collect()))
-        }
-        (Kind::Include, None) => {
-            field.error("a projection of type INCLUDE names its NonKeyAttributes");
-            None
-        }
-        (_, Some(named)) => {
-            named.error("NonKeyAttributes belong to ProjectionType INCLUDE");
-            None
-        }
-        (Kind::All, None) => Some(Projection::All),
-        (Kind::KeysOnly, None) => Some(Projection::KeysOnly),
-    }
-}
-
 /// Every defined attribute is part of a key, as DynamoDB wants it.
 fn check_unused(table: &Table, attributes: &Attributes<'_>) {
     let indexes = || table.global_indexes.iter().chain(&table.local_indexes);
@@ -247,30 +183,6 @@ fn check_unused(table: &Table, attributes: &Attributes<'_>) {
                 format!("`{name}` is in AttributeDefinitions, but in no key"),
                 "leave it out: only attributes of keys are defined, items may have any others",
             );
-        }
-    }
-}
-
-fn check_indexes(table: &Table, global: &[Field<'_>], local: &[Field<'_>]) {
-    let (table_hash, sorted) = (table.key.first(), table.key.len() > 1);
-    for (index, field) in table.local_indexes.iter().zip(local) {
-        if index.key.len() < 2 || index.key.first() != table_hash {
-            field.error("a local index has the table's partition key and a sort key of its own");
-        } else if !sorted {
-            field.error("a table without a sort key has no local indexes");
-        }
-    }
-    let mut names: Vec<&str> = Vec::new();
-    let indexes = table.global_indexes.iter().zip(global).chain(table.local_indexes.iter().zip(local));
-    for (index, field) in indexes {
-        if names.contains(&index.name.as_str()) {
-            field.error(format!("another index is called `{}` too", index.name));
-        }
-        names.push(&index.name);
-    }
-    for (fields, most) in [(global, 20), (local, 5)] {
-        if let Some(field) = fields.get(most) {
-            field.error(format!("more than {most} indexes of this kind"));
         }
     }
 }
