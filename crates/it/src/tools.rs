@@ -20,10 +20,17 @@ pub fn root() -> PathBuf {
 pub fn python(program: &str) -> Command {
     let path = root().join(".venv/bin").join(program);
     assert!(path.is_file(), "there is no {}: run ./test once, it makes it", path.display());
-    let mut command = Command::new(path);
-    for (name, value) in CREDENTIALS {
-        command.env(name, value);
-    }
+    with_credentials(Command::new(path))
+}
+
+/// Node, for clients of the API.
+#[must_use]
+pub fn node() -> Command {
+    with_credentials(Command::new("node"))
+}
+
+fn with_credentials(mut command: Command) -> Command {
+    command.envs(CREDENTIALS);
     command
 }
 

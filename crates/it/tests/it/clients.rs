@@ -1,4 +1,4 @@
-//! Stock clients over the real program: boto3 and the `aws` command line.
+//! Stock clients over the real program: boto3, PynamoDB, the `aws` command line, and what Node programs use.
 
 use it::{
     program::{Program, Run},
@@ -16,7 +16,7 @@ fn project() -> (TempDir, Program) {
 }
 
 #[test]
-fn boto3_finds_what_it_expects() {
+fn boto3_and_pynamodb_find_what_they_expect() {
     let (_folder, program) = project();
     let mut pytest = tools::python("pytest");
     pytest.args(["-q", "-p", "no:cacheprovider", "--maxfail=20"]).arg(tools::root().join("crates/it/python"));
@@ -27,14 +27,28 @@ fn boto3_finds_what_it_expects() {
 }
 
 #[test]
+fn node_clients_find_what_they_expect() {
+    let (_folder, program) = project();
+    let clients = tools::root().join("crates/it/node");
+    assert!(clients.join("node_modules").is_dir(), "they are not installed: run ./test once, it fetches them");
+    let mut node = tools::node();
+    node.arg("--test").current_dir(clients).env("STREAMFOLD_ENDPOINT", program.endpoint());
+    eprintln!("{}", tools::run(&mut node));
+    assert!(program.stop().status.success());
+}
+
+/// The `aws` command line at a program; answers what it printed.
+fn aws(program: &Program, arguments: &[&str]) -> Value {
+    let mut command = tools::python("aws");
+    command.args(arguments).args(["--output", "json"]).env("AWS_ENDPOINT_URL", program.endpoint());
+    let said = tools::run(&mut command);
+    if said.trim().is_empty() { Value::Null } else { serde_json::from_str(&said).expect("it prints JSON") }
+}
+
+#[test]
 fn the_aws_command_line_finds_what_it_expects() {
     let (_folder, program) = project();
-    let aws = |arguments: &[&str]| -> Value {
-        let mut command = tools::python("aws");
-        command.args(arguments).args(["--output", "json"]).env("AWS_ENDPOINT_URL", program.endpoint());
-        let said = tools::run(&mut command);
-        if said.trim().is_empty() { Value::Null } else { serde_json::from_str(&said).expect("it prints JSON") }
-    };
+    let aws = |arguments: &[&str]| aws(&program, arguments);
     let tables = aws(&["dynamodb", "list-tables"]);
     assert!(tables["TableNames"].as_array().is_some_and(|names| names.iter().any(|name| name == "votes")), "{tables}");
     let vote = r#"{"id":{"S":"234"},"improvement":{"S":"MORE_TREES"},"region":{"S":"SOUTH"}}"#;
