@@ -20,6 +20,7 @@ pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
 
 use bytes::Bytes;
+use dynamodb::conflicts::Conflicts;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Code, Fault, RequestIds};
@@ -39,6 +40,8 @@ pub struct Config {
     pub keys: Vec<AccessKey>,
     /// How far back streams are shown, milliseconds; DynamoDB shows 24 hours.
     pub stream_retention_ms: u64,
+    /// Of a hundred transactions, and of writes beside them, so many are refused as if they had met another one.
+    pub conflicts_percent: u8,
 }
 
 /// An access key and its secret.
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
     metrics: Metrics,
     ids: RequestIds,
     pub horizon: streams::Horizon,
+    pub conflicts: Conflicts,
 }
 
 /// Bodies above this are checked, decoded and begun off the runtime's threads: at about 1 GB/s they would hold one up
@@ -80,6 +84,7 @@ impl Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, "dynamodb"));
         Door(Arc::new(Inner {
             db,
+            conflicts: Conflicts::new(config.conflicts_percent),
             config,
             verifier,
             metrics: Metrics::new(ROUTES.len()),
@@ -149,7 +154,7 @@ impl Door {
         let begun = self.admit(parts, body).and_then(|access_key| {
             let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
             if body.is_empty() {
-                return Err(Fault { code: Code::Serialization, message: None, item: None });
+                return Err(Fault::bare(Code::Serialization));
             }
             (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key })
         });
@@ -173,6 +178,7 @@ impl Door {
             Step::Done(body) => Ok(body),
             Step::Write(ticket, reply) => reply.finish(ticket.await),
             Step::Batch(ticket, reply) => reply.finish(ticket.await),
+            Step::Transact(ticket, reply) => reply.finish(ticket.await),
             Step::Table(ticket, answer) => Ok(answer(&self.0, &*ticket.await?)),
             Step::Blocking(work) => blocking(work).await,
         }

@@ -2,11 +2,11 @@
 
 use crate::{
     Inner,
-    dynamodb::{batch, items, query, tables, tags},
+    dynamodb::{batch, items, query, tables, tags, transact, ttl},
     protocol::{Code, Fault},
     retry, streams,
 };
-use db::{RetryToken, Table, Ticket, Written};
+use db::{RetryToken, Table, Ticket, Transacted, Written};
 use http::HeaderMap;
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ pub(crate) enum Step {
     Done(Vec<u8>),
     Write(Ticket<Written>, items::Reply),
     Batch(Ticket<Vec<Written>>, batch::Reply),
+    Transact(Ticket<Transacted>, transact::Reply),
     Table(Ticket<Arc<Table>>, TableAnswer),
     /// May take longer than the runtime's threads can spare.
     Blocking(Box<dyn FnOnce() -> Result<Vec<u8>, Fault> + Send>),
@@ -71,6 +72,8 @@ pub(crate) static ROUTES: &[Route] = &[
     dynamodb("BatchWriteItem", batch::write),
     dynamodb("BatchGetItem", batch::get),
     dynamodb("Scan", query::scan),
+    dynamodb("TransactWriteItems", transact::write),
+    dynamodb("TransactGetItems", transact::get),
     stream("GetRecords", streams::get_records),
     stream("GetShardIterator", streams::get_shard_iterator),
     stream("DescribeStream", streams::describe_stream),
@@ -80,8 +83,8 @@ pub(crate) static ROUTES: &[Route] = &[
     dynamodb("DescribeTable", tables::describe),
     dynamodb("ListTables", tables::list),
     dynamodb("UpdateTable", tables::update),
-    dynamodb("UpdateTimeToLive", tables::update_time_to_live),
-    dynamodb("DescribeTimeToLive", tables::describe_time_to_live),
+    dynamodb("UpdateTimeToLive", ttl::update),
+    dynamodb("DescribeTimeToLive", ttl::describe),
     dynamodb("TagResource", tags::tag),
     dynamodb("UntagResource", tags::untag),
     dynamodb("ListTagsOfResource", tags::list),
@@ -114,8 +117,6 @@ static NOT_HERE: &[&str] = &[
     "PutResourcePolicy",
     "RestoreTableFromBackup",
     "RestoreTableToPointInTime",
-    "TransactGetItems",
-    "TransactWriteItems",
     "UpdateContinuousBackups",
 ];
 
@@ -133,7 +134,7 @@ pub(crate) fn unknown(target: &[u8]) -> Fault {
         Some((DYNAMODB, name)) if NOT_HERE.contains(&name) => Some(format!("{name} does not work here yet")),
         _ => None,
     };
-    Fault { code: Code::UnknownOperation, message, item: None }
+    Fault { message, ..Fault::bare(Code::UnknownOperation) }
 }
 
 #[cfg(test)]

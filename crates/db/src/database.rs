@@ -306,7 +306,7 @@ impl Db {
         self.inner().env.clock.now_ms()
     }
 
-    /// Fills `bytes` with the database's randomness, for identifiers.
+    /// Fills `bytes` with the database's randomness.
     pub fn roll(&self, bytes: &mut [u8]) {
         self.inner().env.dice.fill(bytes);
     }
