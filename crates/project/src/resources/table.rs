@@ -79,7 +79,7 @@ fn fill(table: &mut Table, field: &Field<'_>, fine_so_far: impl Fn() -> bool) {
     table.global_indexes = global.iter().filter_map(|f| global_index(f, &attributes, table.billing)).collect();
     table.local_indexes = local.iter().filter_map(|f| index(f, &LOCAL_INDEX, &attributes, 1)).collect();
     table.stream = field.get("StreamSpecification").and_then(|f| properties::stream(&f));
-    table.ttl = field.get("TimeToLiveSpecification").and_then(|f| ttl(&f));
+    table.ttl = field.get("TimeToLiveSpecification").and_then(|f| ttl(&f, table.view.is_some()));
     table.deletion_protection = field.get("DeletionProtectionEnabled").and_then(|f| f.boolean()).unwrap_or(false);
     table.tags = tags(field);
     // After a fault in a key these would only repeat it.
@@ -146,7 +146,8 @@ fn billing(field: &Field<'_>) -> (BillingMode, Option<(u64, u64)>) {
     (mode.unwrap_or(BillingMode::PayPerRequest), units)
 }
 
-fn ttl(field: &Field<'_>) -> Option<String> {
+/// The items of a view come and go with those of its sources: none expires by itself.
+fn ttl(field: &Field<'_>, of_view: bool) -> Option<String> {
     if !field.only(&["AttributeName", "Enabled"]) {
         return None;
     }
@@ -156,6 +157,9 @@ fn ttl(field: &Field<'_>) -> Option<String> {
         None if enabled => field.require("AttributeName").and_then(|f| f.name()),
         None => None,
     };
+    if enabled && of_view {
+        field.error("a view's table has no time to live of its own; set it on the tables that the view reads");
+    }
     name.filter(|_| enabled)
 }
 
