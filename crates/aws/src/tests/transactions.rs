@@ -34,7 +34,9 @@ fn transactions_write_and_read_several_tables() {
         &[PUT, total, update, &on("Delete", "{'S':'3'}", ""), check],
         ",'ReturnConsumedCapacity':'INDEXES','ReturnItemCollectionMetrics':'SIZE'",
     );
-    house.replay("TransactWriteItems", &[&all, &actions(&[PUT], "")], expect_test::expect![[r#""#]]);
+    house.replay("TransactWriteItems", &[&all, &actions(&[PUT], "")], expect_test::expect![[r#"
+        {"ConsumedCapacity":[{"TableName":"votes","CapacityUnits":8.0,"WriteCapacityUnits":8.0,"Table":{"CapacityUnits":8.0,"WriteCapacityUnits":8.0}},{"TableName":"totals","CapacityUnits":2.0,"WriteCapacityUnits":2.0,"Table":{"CapacityUnits":2.0,"WriteCapacityUnits":2.0}}]}
+        {}"#]]);
     let get = |id: &str, more: &str| on("Get", &format!("{{'S':'{id}'}}"), more);
     let total = "{'Get':{'TableName':'totals','Key':{'region':{'S':'a'},'rank':{'N':'1.0'}}}}";
     let gets = [
@@ -47,7 +49,9 @@ fn transactions_write_and_read_several_tables() {
     house.replay(
         "TransactGetItems",
         &[&actions(&gets, ",'ReturnConsumedCapacity':'TOTAL'"), &actions(&gets[..1], "")],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            {"ConsumedCapacity":[{"TableName":"votes","CapacityUnits":8.0,"ReadCapacityUnits":8.0},{"TableName":"totals","CapacityUnits":2.0,"ReadCapacityUnits":2.0}],"Responses":[{"Item":{"id":{"S":"2"},"n":{"N":"2"}}},{},{"Item":{"rank":{"N":"1"},"region":{"S":"a"}}},{"Item":{"n":{"N":"1"}}},{}]}
+            {"Responses":[{"Item":{"id":{"S":"2"},"n":{"N":"2"}}}]}"#]],
     );
 }
 
@@ -74,7 +78,15 @@ fn a_refused_action_cancels_all_and_every_reason_is_told() {
             &actions(&[&on("Delete", "{'N':'1'}", "")], ""),
             &actions(&[&on("ConditionCheck", "{'L':[]}", ",'ConditionExpression':'attribute_exists(id)'")], ""),
         ],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [None, ConditionalCheckFailed] [{"Code":"None"},{"Code":"ConditionalCheckFailed","Message":"The conditional request failed"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ConditionalCheckFailed] [{"Code":"ConditionalCheckFailed","Item":{"id":{"S":"1"},"s":{"S":"x"}},"Message":"The conditional request failed"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError] [{"Code":"None"},{"Code":"ValidationError","Message":"An operand in the update expression has an incorrect data type"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError] [{"Code":"ValidationError","Message":"Item size to update has exceeded the maximum allowed size"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError] [{"Code":"None"},{"Code":"ValidationError","Message":"One or more parameter values were invalid: Type mismatch for key id expected: S actual: N"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError] [{"Code":"ValidationError","Message":"One or more parameter values were invalid: Cannot update attribute id. This attribute is part of the key"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError] [{"Code":"ValidationError","Message":"The provided key element does not match the schema"}]
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError] [{"Code":"ValidationError","Message":"The provided key element does not match the schema"}]"#]],
     );
     assert_eq!(house.json("Scan", r#"{"TableName":"votes"}"#)["Count"], 1, "nothing was written");
 }
@@ -120,7 +132,30 @@ fn transactions_that_cannot_be_are_refused_as_aws_does() {
             "{'TransactItems':[{'Put':1}]}",
             "{'TransactItems':[{'Put':[]}]}",
         ],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            400 ValidationException: 1 validation error detected: Value null at 'transactItems' failed to satisfy constraint: Member must not be null
+            400 ValidationException: 1 validation error detected: Value at 'TransactItems' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value at 'TransactItems' failed to satisfy constraint: Member must have length less than or equal to 100
+            400 ValidationException: 2 validation errors detected: Value 'BOGUS' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value 'BOGUS2' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: [SIZE, NONE]
+            400 ValidationException: 1 validation error detected: Value at 'ClientRequestToken' failed to satisfy constraint: Member must have length less than or equal to 36
+            400 ValidationException: 1 validation error detected: Value at 'ClientRequestToken' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value '' at 'transactItems' failed to satisfy constraint: TransactWriteRequest should contain Delete or Put or Update or ConditionCheck
+            400 ValidationException: TransactItems can only contain one of Check, Put, Update or Delete
+            400 ValidationException: 1 validation error detected: Value 'bad!name' at 'transactItems.2.member.update.tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
+            400 ValidationException: 5 validation errors detected: Value null at 'transactItems.1.member.put.tableName' failed to satisfy constraint: Member must not be null; Value null at 'transactItems.1.member.put.item' failed to satisfy constraint: Member must not be null; Value null at 'transactItems.2.member.update.key' failed to satisfy constraint: Member must not be null; Value null at 'transactItems.2.member.update.updateExpression' failed to satisfy constraint: Member must not be null; Value 'X' at 'transactItems.2.member.update.returnValuesOnConditionCheckFailure' failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, NONE]
+            400 ValidationException: 1 validation error detected: Value null at 'transactItems.1.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null
+            400 ResourceNotFoundException: Requested resource not found
+            400 ValidationException: Invalid ConditionExpression: Syntax error; token: "<EOF>", near: "("
+            400 ValidationException: Value provided in ExpressionAttributeValues unused in expressions: keys: {:v}
+            400 ValidationException: Transaction request cannot include multiple operations on one item
+            400 ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id
+            400 ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id
+            400 ValidationException: Invalid ConditionExpression: The expression can not be empty;
+            400 ValidationException: ExpressionAttributeNames can only be specified when using expressions
+            400 ValidationException: The parameter cannot be converted to a numeric value: abc
+            400 ValidationException: Item size has exceeded the maximum allowed size
+            400 SerializationException: Unexpected field type
+            400 SerializationException: Unrecognized collection type class com.amazonaws.dynamodb.v20120810.Put"#]],
     );
     let get = on("Get", "{'S':'1'}", "");
     house.replay(
@@ -138,7 +173,18 @@ fn transactions_that_cannot_be_are_refused_as_aws_does() {
             &actions(&[&on("Get", "{'S':''}", "")], ""),
             &actions(&[&on("Get", "{'N':'abc'}", "")], ""),
         ],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            400 ValidationException: 1 validation error detected: Value null at 'transactItems' failed to satisfy constraint: Member must not be null
+            400 ValidationException: 1 validation error detected: Value at 'TransactItems' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value at 'TransactItems' failed to satisfy constraint: Member must have length less than or equal to 100
+            400 ValidationException: 1 validation error detected: Value 'BOGUS' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]
+            400 ValidationException: 3 validation errors detected: Value null at 'transactItems.1.member.get' failed to satisfy constraint: Member must not be null; Value 'bad!name' at 'transactItems.2.member.get.tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value null at 'transactItems.2.member.get.key' failed to satisfy constraint: Member must not be null
+            400 ValidationException: Transaction request cannot include multiple operations on one item
+            400 ResourceNotFoundException: Requested resource not found
+            400 ValidationException: Invalid ProjectionExpression: Syntax error; token: "!", near: "!!"
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError] [{"Code":"None"},{"Code":"ValidationError","Message":"The provided key element does not match the schema"}]
+            400 ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id
+            400 ValidationException: The parameter cannot be converted to a numeric value: abc"#]],
     );
     assert_eq!(house.json("Scan", r#"{"TableName":"votes"}"#)["Count"], 0, "nothing was written");
 }
@@ -159,12 +205,23 @@ fn the_items_of_a_transaction_have_4_megabytes() {
     house.replay(
         "TransactWriteItems",
         &[&puts(0, 10), &puts(10, 11), &puts(10, 1), &actions(&doubles, ""), &actions(&doubles[..10], "")],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            {}
+            400 ValidationException: The aggregate size of the items in the transaction exceeds 4 MB
+            {}
+            400 ValidationException: The aggregate size of the items in the transaction exceeds 4 MB
+            {}"#]],
     );
     let gets: Vec<String> =
         (0..11).map(|id| on("Get", &format!("{{'S':'{id}'}}"), ",'ProjectionExpression':'id'")).collect();
     let gets: Vec<&str> = gets.iter().map(String::as_str).collect();
-    house.replay("TransactGetItems", &[&actions(&gets, ""), &actions(&gets[..2], "")], expect_test::expect![[r#""#]]);
+    house.replay(
+        "TransactGetItems",
+        &[&actions(&gets, ""), &actions(&gets[..2], "")],
+        expect_test::expect![[r#"
+        400 ValidationException: The aggregate size of the items in the transaction exceeds 4 MB
+        {"Responses":[{"Item":{"id":{"S":"0"}}},{"Item":{"id":{"S":"1"}}}]}"#]],
+    );
 }
 
 #[test]
@@ -184,7 +241,12 @@ fn a_token_stands_for_one_transaction_for_ten_minutes() {
             &actions(&[&ADD.replace("'N':'1'", "'N':'2'")], token),
             &actions(&[ADD, &on("Delete", "{'S':'2'}", "")], token),
         ],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            {"ConsumedCapacity":[{"TableName":"votes","CapacityUnits":2.0,"WriteCapacityUnits":2.0}]}
+            {"ConsumedCapacity":[{"TableName":"votes","CapacityUnits":2.0,"ReadCapacityUnits":2.0}]}
+            {}
+            400 IdempotentParameterMismatchException: DynamoDB rejected the request because you retried a request with a different payload but with an idempotent token that was already used.
+            400 IdempotentParameterMismatchException: DynamoDB rejected the request because you retried a request with a different payload but with an idempotent token that was already used."#]],
     );
     let count = || house.json("GetItem", r#"{"TableName":"votes","Key":{"id":{"S":"1"}}}"#)["Item"]["n"]["N"].clone();
     assert_eq!(count(), "1");
@@ -196,10 +258,11 @@ fn a_token_stands_for_one_transaction_for_ten_minutes() {
     assert_eq!(count(), "2", "the token's time is over");
 
     // A transaction that changes nothing has used its token, too.
+    house.world.advance_ms(60 * 60 * 1000);
     let token = ",'ClientRequestToken':'t2'";
     let check = on("ConditionCheck", "{'S':'1'}", ",'ConditionExpression':'attribute_exists(id)'");
     house.ok("TransactWriteItems", &actions(&[&check], token).replace('\'', "\""));
-    house.replay("TransactWriteItems", &[&actions(&[ADD], token)], expect_test::expect![[r#""#]]);
+    house.replay("TransactWriteItems", &[&actions(&[ADD], token)], expect_test::expect!["400 IdempotentParameterMismatchException: DynamoDB rejected the request because you retried a request with a different payload but with an idempotent token that was already used."]);
     // One that was refused has not.
     let token = ",'ClientRequestToken':'t3'";
     house.ask("TransactWriteItems", &actions(&[IS_NEW], token).replace('\'', "\""));
@@ -250,7 +313,12 @@ fn indexes_are_charged_and_checked() {
             &actions(&[&put("{'N':'1'}")], ""),
             &actions(&[&put("{'S':''}")], ""),
         ],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            {"ConsumedCapacity":[{"TableName":"indexed","CapacityUnits":15.0,"WriteCapacityUnits":15.0,"Table":{"CapacityUnits":10.0,"WriteCapacityUnits":10.0},"GlobalSecondaryIndexes":{"by-n":{"CapacityUnits":5.0,"WriteCapacityUnits":5.0}}}]}
+            {"ConsumedCapacity":[{"TableName":"indexed","CapacityUnits":4.0,"ReadCapacityUnits":4.0,"Table":{"CapacityUnits":4.0,"ReadCapacityUnits":4.0}}]}
+            {"ConsumedCapacity":[{"TableName":"indexed","CapacityUnits":16.0,"WriteCapacityUnits":16.0,"Table":{"CapacityUnits":10.0,"WriteCapacityUnits":10.0},"GlobalSecondaryIndexes":{"by-n":{"CapacityUnits":6.0,"WriteCapacityUnits":6.0}}}]}
+            400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError] [{"Code":"ValidationError","Message":"One or more parameter values were invalid: Type mismatch for Index Key n Expected: S Actual: N IndexName: by-n"}]
+            400 ValidationException: One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: by-n, IndexKey: n"#]],
     );
 }
 
@@ -266,7 +334,9 @@ fn a_view_can_be_checked_but_not_written() {
     house.replay(
         "TransactWriteItems",
         &[&actions(&[PUT, &check], ""), &actions(&[&PUT.replace("votes", "view")], "")],
-        expect_test::expect![[r#""#]],
+        expect_test::expect![[r#"
+            {}
+            400 ValidationException: Table view is kept by a view and is read-only: write to the tables the view reads, or delete the view to write to this table"#]],
     );
 }
 
@@ -278,9 +348,13 @@ fn conflicts_are_made_up_where_transactions_are() {
     let put = r#"{"TableName":"votes","Item":{"id":{"S":"1"}}}"#;
     house.ok("PutItem", put);
     let check = on("ConditionCheck", "{'S':'2'}", ",'ConditionExpression':'attribute_not_exists(id)'");
-    house.replay("TransactWriteItems", &[&actions(&[PUT, &check], "")], expect_test::expect![[r#""#]]);
-    house.replay("TransactGetItems", &[&actions(&[&on("Get", "{'S':'1'}", "")], "")], expect_test::expect![[r#""#]]);
-    house.replay("PutItem", &[put], expect_test::expect![[r#""#]]);
+    house.replay("TransactWriteItems", &[&actions(&[PUT, &check], "")], expect_test::expect![[r#"400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict, None] [{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"},{"Code":"None"}]"#]]);
+    house.replay("TransactGetItems", &[&actions(&[&on("Get", "{'S':'1'}", "")], "")], expect_test::expect![[r#"400 TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict] [{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"}]"#]]);
+    house.replay(
+        "PutItem",
+        &[put],
+        expect_test::expect!["400 TransactionConflictException: Transaction is ongoing for the item"],
+    );
     house.ok("PutItem", r#"{"TableName":"totals","Item":{"region":{"S":"a"},"rank":{"N":"1"}}}"#);
     house.ok("GetItem", r#"{"TableName":"votes","Key":{"id":{"S":"1"}}}"#);
 }

@@ -40,13 +40,14 @@ impl Core {
     fn transaction_of(&self, id: &[u8; 16]) -> Result<Option<(u64, Seq, Seq)>, Error> {
         let Some(call) = self.call_of(id)? else { return Ok(None) };
         let log = &self.writer.log;
-        let (_, first, last) = call;
+        // Not the last position: where nothing changed, that is one before, of another time.
+        let (_, first, _) = call;
         // What has been trimmed cannot tell its time; it is answered as too old to be known, never carried out again.
         if first < log.trimmed() {
             return Ok(Some(call));
         }
         let recent = log.seq_at(self.group.time_ms.saturating_sub(TOKEN_MS))?;
-        Ok(recent.is_some_and(|recent| last >= recent).then_some(call))
+        Ok(recent.is_some_and(|recent| first >= recent).then_some(call))
     }
 
     /// Every write is evaluated, so that every reason is known, before any is entered.
