@@ -21,6 +21,7 @@ pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
 
 use bytes::Bytes;
+use dynamodb::conflicts::Conflicts;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Code, Fault, RequestIds};
@@ -40,6 +41,8 @@ pub struct Config {
     pub keys: Vec<AccessKey>,
     /// How far back streams are shown, milliseconds; DynamoDB shows 24 hours.
     pub stream_retention_ms: u64,
+    /// Of a hundred transactions, and of writes beside them, so many are refused as if they had met another one.
+    pub conflicts_percent: u8,
 }
 
 /// An access key, its secret and what it allows.
@@ -78,6 +81,7 @@ pub(crate) struct Inner {
     metrics: Metrics,
     ids: RequestIds,
     pub horizon: streams::Horizon,
+    pub conflicts: Conflicts,
 }
 
 /// Bodies above this are checked, decoded and begun off the runtime's threads: at about 1 GB/s they would hold one up
@@ -90,6 +94,7 @@ impl Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.region, "dynamodb"));
         Door(Arc::new(Inner {
             db,
+            conflicts: Conflicts::new(config.conflicts_percent),
             config,
             verifier,
             metrics: Metrics::new(ROUTES.len()),
@@ -164,7 +169,7 @@ impl Door {
         let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
         let caller = self.admit(parts, body)?;
         if body.is_empty() {
-            return Err(Fault { code: Code::Serialization, message: None, item: None });
+            return Err(Fault::bare(Code::Serialization));
         }
         if route.needs > caller.access {
             return Err(denial::denied(&self.0.config, caller.key, route.name, body));
@@ -189,6 +194,7 @@ impl Door {
             Step::Done(body) => Ok(body),
             Step::Write(ticket, reply) => reply.finish(ticket.await),
             Step::Batch(ticket, reply) => reply.finish(ticket.await),
+            Step::Transact(ticket, reply) => reply.finish(ticket.await),
             Step::Table(ticket, answer) => Ok(answer(&self.0, &*ticket.await?)),
             Step::Blocking(work) => blocking(work).await,
         }

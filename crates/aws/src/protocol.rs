@@ -34,6 +34,7 @@ pub(crate) enum Code {
     Serialization,
     Throttling,
     TransactionCanceled,
+    TransactionConflict,
     TrimmedDataAccess,
     UnknownOperation,
     UnrecognizedClient,
@@ -60,6 +61,7 @@ impl Code {
             Code::Serialization => "com.amazon.coral.service#SerializationException",
             Code::Throttling => "com.amazon.coral.availability#ThrottlingException",
             Code::TransactionCanceled => "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            Code::TransactionConflict => "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
             Code::TrimmedDataAccess => "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",
             Code::UnknownOperation => "com.amazon.coral.service#UnknownOperationException",
             Code::UnrecognizedClient => "com.amazon.coral.service#UnrecognizedClientException",
@@ -75,10 +77,13 @@ impl Code {
         }
     }
 
-    /// Two of AWS's layers capitalise the field.
+    /// Some of AWS's errors capitalise the field.
     fn message_field(self) -> &'static str {
         match self {
-            Code::Serialization | Code::AccessDenied => "Message",
+            Code::Serialization
+            | Code::AccessDenied
+            | Code::IdempotentParameterMismatch
+            | Code::TransactionCanceled => "Message",
             _ => "message",
         }
     }
@@ -92,11 +97,67 @@ pub(crate) struct Fault {
     pub message: Option<String>,
     /// `ReturnValuesOnConditionCheckFailure`.
     pub item: Option<Box<Item>>,
+    /// `CancellationReasons`, one for each action of a transaction.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why an action stood in the way of its transaction, or that it did not.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Reason(Option<Box<Fault>>);
+
+impl Reason {
+    fn code(&self) -> &'static str {
+        match self.0.as_ref().map(|fault| fault.code) {
+            None => "None",
+            Some(Code::ConditionalCheckFailed) => "ConditionalCheckFailed",
+            Some(Code::TransactionConflict) => "TransactionConflict",
+            // Whatever else is said of a single action is that it cannot be.
+            Some(_) => "ValidationError",
+        }
+    }
+
+    fn write(&self, mut object: json::Object<'_>) {
+        object.text("Code", self.code());
+        if let Some(fault) = &self.0 {
+            if let Some(item) = &fault.item {
+                object.item("Item", item);
+            }
+            if let Some(message) = &fault.message {
+                object.text("Message", message);
+            }
+        }
+        object.end();
+    }
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Reason {
+        Reason(Some(Box::new(fault)))
+    }
 }
 
 impl Fault {
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: Some(message.into()), item: None }
+        Fault { code, message: Some(message.into()), item: None, reasons: Vec::new() }
+    }
+
+    /// An error of which AWS says nothing more.
+    pub fn bare(code: Code) -> Fault {
+        Fault { code, message: None, item: None, reasons: Vec::new() }
+    }
+
+    /// A transaction of which nothing happened.
+    pub fn canceled(reasons: Vec<Reason>) -> Fault {
+        let codes: Vec<&str> = reasons.iter().map(Reason::code).collect();
+        let codes = codes.join(", ");
+        let message =
+            format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]");
+        Fault { reasons, ..Fault::new(Code::TransactionCanceled, message) }
+    }
+
+    /// An item that a transaction under way is about to write.
+    pub fn conflict() -> Fault {
+        Fault::new(Code::TransactionConflict, "Transaction is ongoing for the item")
     }
 
     pub fn validation(message: impl Into<String>) -> Fault {
@@ -117,6 +178,11 @@ impl Fault {
         let mut out = Vec::with_capacity(192);
         let mut object = json::Object::new(&mut out);
         object.text("__type", self.code.name());
+        if !self.reasons.is_empty() {
+            let mut reasons = object.array("CancellationReasons");
+            self.reasons.iter().for_each(|reason| reason.write(reasons.object()));
+            reasons.end();
+        }
         if let Some(message) = &self.message {
             object.text(self.code.message_field(), message);
         }
@@ -130,7 +196,7 @@ impl Fault {
 
 impl From<Malformed> for Fault {
     fn from(malformed: Malformed) -> Fault {
-        Fault { code: Code::Serialization, message: malformed.message, item: None }
+        Fault { message: malformed.message, ..Fault::bare(Code::Serialization) }
     }
 }
 
@@ -165,9 +231,8 @@ impl From<db::Error> for Fault {
                  view to write to this table"
             )),
             Error::ConditionFailed { item } => Fault {
-                code: Code::ConditionalCheckFailed,
-                message: Some("The conditional request failed".to_string()),
                 item: item.clone(),
+                ..Fault::new(Code::ConditionalCheckFailed, "The conditional request failed")
             },
             Error::Invalid(invalid) => Fault::validation(invalid.to_string()),
             Error::ItemTooLarge => Fault::validation("Item size has exceeded the maximum allowed size"),
@@ -182,14 +247,27 @@ impl From<db::Error> for Fault {
             Error::IndexExists(name) => {
                 Fault::validation(format!("Attempting to create an index which already exists: {name}"))
             }
-            Error::Canceled(_) => Fault::new(Code::TransactionCanceled, "Transaction cancelled"),
-            Error::TokenReused => Fault::new(Code::IdempotentParameterMismatch, "token"),
+            Error::Canceled(reasons) => {
+                let reason = |error: &Option<Error>| error.clone().map(|error| Fault::from(error).into());
+                Fault::canceled(reasons.iter().map(|error| reason(error).unwrap_or_default()).collect())
+            }
+            Error::TransactionTooLarge => transaction_too_large(),
+            Error::TokenReused => Fault::new(
+                Code::IdempotentParameterMismatch,
+                "DynamoDB rejected the request because you retried a request with a different payload but with an \
+                 idempotent token that was already used.",
+            ),
             // Nothing happened, and the same request may pass once there is room.
             Error::NoSpace(_) => internal(),
             // Clients of a door commit for no follower; the rest is the server's own trouble.
             Error::CursorMoved { .. } | Error::Poisoned(_) | Error::Read(_) | Error::Closed => internal(),
         }
     }
+}
+
+/// The items of a transaction, together.
+pub(crate) fn transaction_too_large() -> Fault {
+    Fault::validation("The aggregate size of the items in the transaction exceeds 4 MB")
 }
 
 /// A value that cannot be the key of a secondary index.

@@ -17,6 +17,24 @@ pub(crate) fn token(headers: &HeaderMap, request: [&[u8]; 3]) -> Option<RetryTok
     Some(RetryToken { id, request: hasher.digest(), repeat: !is_first(headers.get("amz-sdk-request")) })
 }
 
+/// The token that a client names itself (`ClientRequestToken`), the same for everyone of an account: clients change
+/// their access keys, and mean the same transaction.
+pub(crate) fn client_token(account: &str, token: &str, request: u64) -> RetryToken {
+    let mut hasher = Xxh3::new();
+    for part in ["ClientRequestToken", account, token] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    RetryToken { id: hasher.digest128().to_le_bytes(), request, repeat: true }
+}
+
+/// A token that names the request together with the call: another request under the same id is another call, not a
+/// mistake.
+pub(crate) fn with_request(token: RetryToken) -> RetryToken {
+    let both = [&token.id[..], &token.request.to_le_bytes()].concat();
+    RetryToken { id: xxh3_128(&both).to_le_bytes(), ..token }
+}
+
 /// The 16 bytes of a UUID with its hyphens.
 fn uuid(text: &[u8]) -> Option<[u8; 16]> {
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);

@@ -2,11 +2,11 @@
 
 use crate::{
     Access, Inner,
-    dynamodb::{batch, items, query, tables, tags},
+    dynamodb::{batch, items, query, tables, tags, transact, ttl},
     protocol::{Code, Fault},
     retry, streams,
 };
-use db::{RetryToken, Table, Ticket, Written};
+use db::{RetryToken, Table, Ticket, Transacted, Written};
 use http::HeaderMap;
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ pub(crate) enum Step {
     Done(Vec<u8>),
     Write(Ticket<Written>, items::Reply),
     Batch(Ticket<Vec<Written>>, batch::Reply),
+    Transact(Ticket<Transacted>, transact::Reply),
     Table(Ticket<Arc<Table>>, TableAnswer),
     /// May take longer than the runtime's threads can spare.
     Blocking(Box<dyn FnOnce() -> Result<Vec<u8>, Fault> + Send>),
@@ -77,6 +78,8 @@ pub(crate) static ROUTES: &[Route] = &[
     writes("BatchWriteItem", batch::write),
     reads("BatchGetItem", batch::get),
     reads("Scan", query::scan),
+    writes("TransactWriteItems", transact::write),
+    reads("TransactGetItems", transact::get),
     stream("GetRecords", streams::get_records),
     stream("GetShardIterator", streams::get_shard_iterator),
     stream("DescribeStream", streams::describe_stream),
@@ -86,8 +89,8 @@ pub(crate) static ROUTES: &[Route] = &[
     reads("DescribeTable", tables::describe),
     reads("ListTables", tables::list),
     writes("UpdateTable", tables::update),
-    writes("UpdateTimeToLive", tables::update_time_to_live),
-    reads("DescribeTimeToLive", tables::describe_time_to_live),
+    writes("UpdateTimeToLive", ttl::update),
+    reads("DescribeTimeToLive", ttl::describe),
     writes("TagResource", tags::tag),
     writes("UntagResource", tags::untag),
     reads("ListTagsOfResource", tags::list),
@@ -120,8 +123,6 @@ static NOT_HERE: &[&str] = &[
     "PutResourcePolicy",
     "RestoreTableFromBackup",
     "RestoreTableToPointInTime",
-    "TransactGetItems",
-    "TransactWriteItems",
     "UpdateContinuousBackups",
 ];
 
@@ -139,7 +140,7 @@ pub(crate) fn unknown(target: &[u8]) -> Fault {
         Some((DYNAMODB, name)) if NOT_HERE.contains(&name) => Some(format!("{name} does not work here yet")),
         _ => None,
     };
-    Fault { code: Code::UnknownOperation, message, item: None }
+    Fault { message, ..Fault::bare(Code::UnknownOperation) }
 }
 
 #[cfg(test)]

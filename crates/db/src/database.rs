@@ -312,7 +312,7 @@ impl Db {
         self.inner().env.clock.now_ms()
     }
 
-    /// Fills `bytes` with the database's randomness, for identifiers.
+    /// Fills `bytes` with the database's randomness.
     pub fn roll(&self, bytes: &mut [u8]) {
         self.inner().env.dice.fill(bytes);
     }
@@ -393,12 +393,12 @@ impl Db {
         self.submit(|reply| Action::Transact(writes, token, reply))
     }
 
-    /// The items of several keys, all at one moment (TransactGetItems).
+    /// The items of several keys as they are stored, all at one moment (TransactGetItems).
     ///
     /// # Errors
     /// [`Error::Read`] when stored bytes cannot be read.
-    pub fn get_many(&self, keys: &[(TableId, Key)]) -> Result<Vec<Option<Item>>, Error> {
-        crate::read::get_many(&self.inner().shared, keys)
+    pub fn images(&self, keys: &[(TableId, Key)]) -> Result<Vec<Option<Image>>, Error> {
+        crate::read::images(&self.inner().shared, keys)
     }
 
     /// The item at the head.

@@ -34,6 +34,9 @@ pub enum Error {
     /// A transaction was not carried out; why, for each of its writes in order, `None` where it could have been.
     #[error("the transaction was cancelled")]
     Canceled(Vec<Option<Error>>),
+    /// The items that a transaction would leave are larger together than one may be.
+    #[error("the transaction is too large")]
+    TransactionTooLarge,
     /// A client's token was used within ten minutes for another request.
     #[error("the token belongs to another request")]
     TokenReused,

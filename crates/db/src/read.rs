@@ -138,11 +138,11 @@ pub(crate) fn at_head<T>(shared: &Shared, read: impl Fn(Seq) -> Result<T, store:
 }
 
 /// The items of several keys, all at one moment.
-pub(crate) fn get_many(shared: &Shared, keys: &[(TableId, Key)]) -> Result<Vec<Option<Item>>, Error> {
+pub(crate) fn images(shared: &Shared, keys: &[(TableId, Key)]) -> Result<Vec<Option<Image>>, Error> {
     let at = shared.store.latest();
     let get = |(table, key): &(TableId, Key)| {
         let stored = shared.store.get(&rows::item(*table, key), at.seq());
-        decoded(stored.map_err(|error| Error::Read(error.to_string()))?.map(Image))
+        Ok(stored.map_err(|error| Error::Read(error.to_string()))?.map(Image))
     };
     keys.iter().map(get).collect()
 }

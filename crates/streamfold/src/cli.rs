@@ -89,6 +89,18 @@ pub struct Server {
     /// How long changes can be read from a stream: 24h, 7d, forever
     #[arg(long, env = "STREAMFOLD_RETENTION", default_value = "24h", value_parser = units::period_ms)]
     pub retention: u64,
+    /// How long after its time an item with a time to live is deleted: 0, 90s, 48h; at AWS it may be two days
+    #[arg(long, env = "STREAMFOLD_TTL_DELAY", default_value = "0", value_parser = units::delay_ms, value_name = "TIME")]
+    pub ttl_delay: u64,
+    /// Of a hundred transactions, cancel so many with a TransactionConflict, to see retries at work
+    #[arg(
+        long,
+        env = "STREAMFOLD_INJECT_CONFLICTS",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(0..=100),
+        value_name = "PERCENT"
+    )]
+    pub inject_conflicts: u8,
     /// An access key that requests must be signed with; may be given several times
     #[arg(
         long = "key",

@@ -71,6 +71,9 @@ fn run(
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
     let aws = wiring::aws(db, server, place);
+    if server.inject_conflicts > 0 {
+        tracing::warn!("{} % of transactions are cancelled on purpose (--inject-conflicts)", server.inject_conflicts);
+    }
     let threads = server.threads.unwrap_or(THREADS);
     let runtime = server::runtime(threads).map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let banner = Banner {
@@ -154,6 +157,7 @@ fn options(server: &Server, data: &Path) -> db::Options {
         },
         retention_ms: server.retention,
         segment_bytes: server.segment_bytes as u64,
+        expiry_delay_ms: server.ttl_delay,
         ..db::Options::new(data)
     }
 }

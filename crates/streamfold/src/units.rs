@@ -47,6 +47,11 @@ pub fn period_ms(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A time as [`period_ms`] reads it, or `0`.
+pub fn delay_ms(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { period_ms(text) }
+}
+
 /// A thousand years: longer than any log, and far from overflowing when added to a time.
 const FOREVER_MS: u64 = 1_000 * 365 * 86_400_000;
 
@@ -113,6 +118,9 @@ mod tests {
         assert_eq!(period_ms("24h"), Ok(86_400_000));
         assert_eq!(period_ms("7d"), Ok(7 * 86_400_000));
         assert_eq!(period_ms("forever"), Ok(FOREVER_MS));
+        assert_eq!(delay_ms("0"), Ok(0));
+        assert_eq!(delay_ms("48h"), Ok(172_800_000));
+        assert!(delay_ms("now").is_err());
         for wrong in ["24", "0h", "-1h", "1w", "99999999999999d", "1.5h", ""] {
             assert!(period_ms(wrong).is_err(), "{wrong}");
         }

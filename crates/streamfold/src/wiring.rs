@@ -21,6 +21,7 @@ pub fn aws(db: &Db, server: &Server, place: &Place) -> aws::Door {
         account: place.account.clone(),
         keys: keys.collect(),
         stream_retention_ms: server.retention,
+        conflicts_percent: server.inject_conflicts,
     };
     aws::Door::new(db.clone(), config)
 }

@@ -9,7 +9,11 @@ const READ_UNIT_BYTES: usize = 4096;
 
 /// Units of one write: by the larger image, one at least.
 pub(super) fn of_write(old: Option<&Item>, new: Option<&Item>) -> f64 {
-    let bytes = old.into_iter().chain(new).map(size::item).max().unwrap_or(0);
+    of_entry(old.into_iter().chain(new).map(size::item).max().unwrap_or(0))
+}
+
+/// Units of writing so many bytes, one at least: an entry of an index, for one.
+pub(super) fn of_entry(bytes: usize) -> f64 {
     bytes.div_ceil(WRITE_UNIT_BYTES).max(1) as f64
 }
 

@@ -196,7 +196,7 @@ pub(crate) fn put(call: &Call<'_>) -> Result<Step, Fault> {
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::of_item(&table.spec.key, &item)?;
     let write = Write { table: table.id, key, op: Op::Put(item), condition, origin: Origin::Client };
-    Ok(submit(call, write, table, common, None))
+    submit(call, write, table, common, None)
 }
 
 pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
@@ -239,7 +239,7 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
     }
     let shown = matches!(common.returns, Returns::UpdatedOld | Returns::UpdatedNew).then(|| update.clone());
     let write = Write { table: table.id, key, op: Op::Update(update), condition, origin: Origin::Client };
-    Ok(submit(call, write, table, common, shown))
+    submit(call, write, table, common, shown)
 }
 
 pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
@@ -269,7 +269,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::exact(&table.spec.key, &key.item)?;
     let write = Write { table: table.id, key, op: Op::Delete, condition, origin: Origin::Client };
-    Ok(submit(call, write, table, common, None))
+    submit(call, write, table, common, None)
 }
 
 /// PutItem and DeleteItem have no updated parts to show, nor a new image that the client does not know.
@@ -280,10 +280,17 @@ fn check_returns(returns: Returns) -> Result<(), Fault> {
     }
 }
 
-fn submit(call: &Call<'_>, write: Write, table: Arc<Table>, common: Common, update: Option<Update>) -> Step {
+fn submit(
+    call: &Call<'_>,
+    write: Write,
+    table: Arc<Table>,
+    common: Common,
+    update: Option<Update>,
+) -> Result<Step, Fault> {
+    call.door.conflicts.strike_write(&call.door.db, table.id)?;
     let Common { returns, consumed, on_failure, or: _ } = common;
     let ticket = call.door.db.write(write, call.retry_token());
-    Step::Write(ticket, Reply { table, returns, consumed, on_failure, update })
+    Ok(Step::Write(ticket, Reply { table, returns, consumed, on_failure, update }))
 }
 
 impl Reply {

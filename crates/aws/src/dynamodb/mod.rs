@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod capacity;
+pub(crate) mod conflicts;
 mod expressions;
 pub(crate) mod items;
 mod keys;
@@ -10,6 +11,8 @@ pub(crate) mod names;
 pub(crate) mod query;
 pub(crate) mod tables;
 pub(crate) mod tags;
+pub(crate) mod transact;
+pub(crate) mod ttl;
 pub(crate) mod validate;
 
 use crate::{protocol::Fault, routes::Call};

@@ -72,7 +72,7 @@ impl Checks {
     }
 
     /// A name of at least `least` characters: of a table, or of an index.
-    pub fn name(&mut self, at: &str, name: Option<&str>, least: usize) {
+    pub fn name(&mut self, at: impl Display + Copy, name: Option<&str>, least: usize) {
         let Some(name) = name.filter(|name| !name.starts_with("arn:")) else { return };
         self.check(
             name.is_empty() || is_name(name),

@@ -44,7 +44,7 @@ pub(crate) struct Attribute {
 pub(crate) enum Layer {
     /// PutItem, UpdateItem, DeleteItem: within `1 validation error detected: `.
     Enveloped,
-    /// GetItem, BatchGetItem, Query.
+    /// GetItem, BatchGetItem, Query, TransactWriteItems, TransactGetItems.
     Bare,
     /// BatchWriteItem and Scan.
     Older,

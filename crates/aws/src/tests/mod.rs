@@ -2,15 +2,17 @@
 
 mod batches;
 mod doors;
+mod expiry;
 mod items;
 mod queries;
 mod streams;
 mod tables;
+mod transactions;
 mod values;
 
 use crate::{AccessKey, Config, Door};
 use bytes::Bytes;
-use db::{Db, Env, Options, env::sim::World};
+use db::{Db, Env, Options, SimStore, env::sim::World};
 use expect_test::Expect;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -37,6 +39,18 @@ impl House {
     }
 
     fn with_keys(keys: Vec<AccessKey>) -> House {
+        House::build(|config| config.keys = keys, |options, env| Db::open(options, env))
+    }
+
+    /// Nobody works for its database but the test: `db.step()`, `db.chores()`. Only what does not wait can be asked.
+    fn stepped() -> House {
+        House::build(|_| {}, |options, env| Db::open_stepped(options, env, &SimStore::new()))
+    }
+
+    fn build(
+        configure: impl FnOnce(&mut Config),
+        open: impl FnOnce(Options, Env) -> Result<Db, db::OpenError>,
+    ) -> House {
         let dir = tempfile::tempdir().expect("a directory");
         let world = World::new(7);
         let Env { clock, dice, .. } = world.env();
@@ -44,13 +58,15 @@ impl House {
         let mut options = Options::new(dir.path());
         options.memory = 64 << 20;
         options.segment_bytes = 1 << 20;
-        let db = Db::open(options, env).expect("a new database opens");
-        let config = Config {
+        let db = open(options, env).expect("a new database opens");
+        let mut config = Config {
             region: "us-east-1".into(),
             account: "000000000000".into(),
-            keys,
+            keys: Vec::new(),
             stream_retention_ms: 24 * 60 * 60 * 1000,
+            conflicts_percent: 0,
         };
+        configure(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         House { door: Door::new(db.clone(), config), db, world, runtime, _dir: dir }
     }
@@ -74,15 +90,20 @@ impl House {
 
     /// The status, where it is not 200, and the body; `com.amazon...#` taken off the error's type.
     fn ask(&self, operation: &str, body: &str) -> String {
+        self.ask_as(operation, body, &[])
+    }
+
+    /// The same with some more headers.
+    fn ask_as(&self, operation: &str, body: &str, headers: &[(&str, &str)]) -> String {
         let service = match operation {
             "ListStreams" | "DescribeStream" | "GetShardIterator" | "GetRecords" => "DynamoDBStreams_20120810",
             _ => "DynamoDB_20120810",
         };
         let request = Request::post("/")
             .header("x-amz-target", format!("{service}.{operation}"))
-            .header("content-type", "application/x-amz-json-1.0")
-            .body(())
-            .expect("a request");
+            .header("content-type", "application/x-amz-json-1.0");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(()).expect("a request");
         let response = self.send(request, body);
         let text = String::from_utf8(response.body().to_vec()).expect("UTF-8");
         assert_eq!(response.headers()["x-amz-crc32"], crc32fast::hash(text.as_bytes()).to_string());
@@ -94,7 +115,9 @@ impl House {
                 let kind = kind.rsplit('#').next().unwrap_or_default();
                 let message = fields["message"].as_str().or(fields["Message"].as_str()).unwrap_or("-");
                 let item = fields.get("Item").map(|item| format!(" {item}")).unwrap_or_default();
-                format!("{status} {kind}: {message}{item}")
+                let reasons =
+                    fields.get("CancellationReasons").map(|reasons| format!(" {reasons}")).unwrap_or_default();
+                format!("{status} {kind}: {message}{item}{reasons}")
             }
         }
     }

@@ -153,42 +153,6 @@ fn tables_that_cannot_be_are_refused_as_aws_does() {
 }
 
 #[test]
-fn time_to_live_is_kept_with_the_table() {
-    let house = House::furnished();
-    let set = |name: &str, enabled: bool| {
-        format!("{{'TableName':'votes','TimeToLiveSpecification':{{'AttributeName':'{name}','Enabled':{enabled}}}}}")
-    };
-    house.replay(
-        "UpdateTimeToLive",
-        &[
-            &set("expires", false),
-            &set("expires", true),
-            &set("expires", true),
-            &set("other", true),
-            "{'TableName':'votes'}",
-            &set("", true),
-            &set("expires", true).replace("votes", "none"),
-        ],
-        expect_test::expect![[r#"
-            400 ValidationException: TimeToLive is already disabled
-            {"TimeToLiveSpecification":{"AttributeName":"expires","Enabled":true}}
-            400 ValidationException: TimeToLive is already enabled
-            400 ValidationException: TimeToLive is active on a different AttributeName: current AttributeName is expires
-            400 ValidationException: 1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null
-            400 ValidationException: 1 validation error detected: Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1
-            400 ResourceNotFoundException: Requested resource not found: Table: none not found"#]],
-    );
-    house.replay(
-        "DescribeTimeToLive",
-        &["{'TableName':'votes'}", "{'TableName':'totals'}", "{'TableName':'none'}"],
-        expect_test::expect![[r#"
-            {"TimeToLiveDescription":{"AttributeName":"expires","TimeToLiveStatus":"ENABLED"}}
-            {"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}
-            400 ResourceNotFoundException: Requested resource not found: Table: none not found"#]],
-    );
-}
-
-#[test]
 fn tags_come_and_go() {
     let house = House::furnished();
     let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/votes";

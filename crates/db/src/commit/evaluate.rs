@@ -76,7 +76,8 @@ impl Core {
     /// What a write would do.
     pub(super) fn evaluate(&self, write: &Write) -> Result<NewChange, Error> {
         let table = self.table(write.table)?;
-        if table.spec.view.is_some() && write.origin != Origin::View {
+        let writes = !matches!(write.op, Op::Check);
+        if table.spec.view.is_some() && write.origin != Origin::View && writes {
             return Err(Error::ReadOnly(table.spec.name.clone()));
         }
         let row = rows::item(table.id, &write.key);
@@ -255,6 +256,13 @@ pub(super) struct NewChange {
     stored: Option<Stored>,
     old: Option<Item>,
     new: Option<Item>,
+}
+
+impl NewChange {
+    /// Size of the item that is left, where it changes.
+    pub fn bytes(&self) -> u64 {
+        if self.old == self.new { 0 } else { bytes_of(self.new.as_ref()) }
+    }
 }
 
 /// The item after an operation.

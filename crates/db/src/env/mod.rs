@@ -34,7 +34,7 @@ pub trait Clock: Send + Sync {
     fn now_ms(&self) -> u64;
 }
 
-/// Randomness, for identifiers only.
+/// Randomness: for identifiers, and for what is left to chance on purpose.
 pub trait Dice: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
