@@ -8,12 +8,10 @@ use it::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
+    os::unix::process::ExitStatusExt,
     path::Path,
-    sync::{
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-        mpsc,
-    },
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
@@ -21,8 +19,10 @@ const REGIONS: [&str; 4] = ["NORTH", "SOUTH", "EAST", "WEST"];
 const IMPROVEMENTS: [&str; 3] = ["MORE_TREES", "BIKE_LANES", "QUIET_STREETS"];
 /// Votes of one writer that are changed again and again.
 const VOTES: usize = 40;
+const SIGKILL: i32 = 9;
 
-/// A request: the votes it writes and what they are afterwards (by their stamp, new with every write).
+/// A request: the votes it writes and what they are afterwards (by their stamp, new with every write). Or what was
+/// read of them after a crash.
 #[derive(Debug)]
 pub struct Step {
     pub ids: Vec<String>,
@@ -110,59 +110,79 @@ fn size(recording: &Path) -> u64 {
     std::fs::metadata(recording).expect("the recorder keeps its log").len()
 }
 
-/// Writes from all sides until `enough` requests were answered, then ends the program: killed in the midst of the
-/// others, or asked to stop once they are done.
-pub fn run(program: Program, writers: &mut [Writer], recording: &Path, enough: usize, kill: bool) {
-    let port = program.port;
+/// How the program ends.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// The recorder kills it, in the midst of requests, at the moment that this names (`FAULTS_KILL`).
+    Killed(String),
+    /// Asked to stop, once so many requests were answered.
+    Stopped(usize),
+}
+
+/// Writes from all sides until the program ends.
+pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End) {
+    match end {
+        End::Killed(moment) => {
+            // Until the last of them has lost its connection: a program that is dropped is killed, at no good moment.
+            write_from_all_sides(program.port, writers, recording, None);
+            let ended = program.gone();
+            assert_eq!(ended.status.signal(), Some(SIGKILL), "it is to be killed at {moment}: {ended:?}");
+        }
+        End::Stopped(enough) => {
+            write_from_all_sides(program.port, writers, recording, Some(*enough));
+            // Before anything was lost the view is true: what an image shows otherwise, the power loss has done.
+            let mut client = Client::new(program.port);
+            let table = votes::standing(&mut client);
+            votes::check_totals(&mut client, &table);
+            assert!(program.stop().status.success(), "a server that is asked to stop ends well");
+        }
+    }
+}
+
+/// Until so many requests were answered; `None`: until the program is gone.
+fn write_from_all_sides(port: u16, writers: &mut [Writer], recording: &Path, enough: Option<usize>) {
     let answered = AtomicUsize::new(0);
-    let stopping = AtomicBool::new(false);
-    let (sender, reached) = mpsc::channel();
     thread::scope(|scope| {
-        let mut threads = Vec::new();
         for writer in writers {
-            let (answered, stopping, sender) = (&answered, &stopping, sender.clone());
-            threads.push(scope.spawn(move || {
+            let answered = &answered;
+            scope.spawn(move || {
                 let mut client = Client::new(port);
-                while kill || !stopping.load(SeqCst) {
+                while enough.is_none_or(|enough| answered.load(SeqCst) < enough) {
                     match writer.step(&mut client, recording) {
-                        Ok(()) if answered.fetch_add(1, SeqCst) + 1 == enough => {
-                            sender.send(()).expect("the load waits for this");
-                        }
-                        Ok(()) => {}
-                        Err(Failed::Broken(_)) if stopping.load(SeqCst) => return,
+                        Ok(()) => drop(answered.fetch_add(1, SeqCst)),
+                        Err(Failed::Broken(_)) if enough.is_none() => return,
                         Err(error) => panic!("a write failed though nothing was killed: {error}"),
                     }
                 }
-            }));
+            });
         }
-        drop(sender);
-        reached.recv().expect("the writers get there");
-        stopping.store(true, SeqCst);
-        if kill {
-            program.kill();
-            return;
-        }
-        for thread in threads {
-            thread.join().expect("no writer panics");
-        }
-        // Before anything was lost the view is true: what an image shows otherwise, the power loss has done.
-        let mut client = Client::new(port);
-        let table = votes::standing(&mut client);
-        votes::check_totals(&mut client, &table);
-        assert!(program.stop().status.success(), "a server that is asked to stop ends well");
     });
 }
 
-/// After a crash: a request that was never answered and whose vote can be read now counts as acknowledged from here on.
-/// What somebody has seen must not vanish.
+/// After a crash: what became of a request that was never answered is what can be read now, and counts as acknowledged
+/// from here on. What somebody has seen must not change by itself.
 pub fn settle(program: &Program, writers: &mut [Writer], recording: &Path) {
     let votes = Client::new(program.port).scan("votes").expect("votes can be scanned");
-    let stamps: HashSet<&str> = votes.iter().filter_map(|vote| vote["stamp"]["S"].as_str()).collect();
+    let text = |vote: &Value, name: &str| vote[name]["S"].as_str().map(str::to_owned);
+    let stamps: BTreeMap<String, Option<String>> =
+        votes.iter().filter_map(|vote| Some((text(vote, "id")?, text(vote, "stamp")))).collect();
     let position = size(recording);
-    for step in writers.iter_mut().flat_map(|writer| &mut writer.steps).filter(|step| step.acknowledged.is_none()) {
-        if step.stamp.as_deref().is_some_and(|stamp| stamps.contains(stamp)) {
-            step.acknowledged = Some(position);
-        }
+    for (id, vote) in possible(writers, u64::MAX) {
+        let seen = stamps.get(id).cloned().flatten();
+        let one_of = &vote.stamps;
+        assert!(one_of.contains(&seen), "after a kill vote {id} is {seen:?}, which should be one of {one_of:?}");
+    }
+    for writer in writers {
+        let Some(last) = writer.steps.last().filter(|step| step.acknowledged.is_none()) else { continue };
+        let seen: Vec<Step> = last
+            .ids
+            .iter()
+            .map(|id| {
+                let stamp = stamps.get(id).cloned().flatten();
+                Step { ids: vec![id.clone()], stamp, sent: position, acknowledged: Some(position) }
+            })
+            .collect();
+        writer.steps.extend(seen);
     }
 }
 

@@ -3,11 +3,13 @@
 //
 //   FAULTS_ROOT  absolute folder to watch        FAULTS_LOG  file the records are appended to
 //   FAULTS_KILL  "rename .seg 3": the process is killed right after its third rename to a name that ends so;
+//                "write .seg 40": right after its 40th write to such a file; "tear .seg 40": in the middle of it;
 //                "sync .seg 40": right before its 40th sync of such a file
 //
 // A record: u8 kind, i32 fd, u64 a, u64 b, u32 payload length, payload (little endian, no padding). A change and its
 // record happen under one lock, so that the order of records is the order of changes. A sync has two records, start
-// and end, and runs outside the lock: what was changed before its start is on disk once its end is recorded.
+// and end, and runs outside the lock: what was changed before its start is on disk once its end is recorded. The process
+// is killed from here and under the lock, so that nothing is changed without its record and no record is cut short.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,25 +70,23 @@ static void record(enum kind kind, int fd, uint64_t a, uint64_t b, const void *p
 static char kill_call[16], kill_name[64];
 static int kill_count;
 
-// Whether it is time to be killed: once more the call, on a file of the name.
-static void perhaps_killed(const char *call, const char *path) {
+// Whether this is the call, on a file of the name, at which to be killed.
+static int is_due(const char *call, const char *path) {
     size_t n = strlen(path), m = strlen(kill_name);
-    if (kill_count > 0 && strcmp(call, kill_call) == 0 && n >= m && strcmp(path + n - m, kill_name) == 0 && --kill_count == 0)
-        syscall(SYS_kill, getpid(), SIGKILL);
+    if (kill_count == 0 || strcmp(call, kill_call) != 0 || n < m || strcmp(path + n - m, kill_name) != 0) return 0;
+    return --kill_count == 0;
 }
 
-// The program before this one may have been killed in the middle of a long record.
-static void cut_half_record(void) {
-    off_t end = (off_t)syscall(SYS_lseek, log_fd, 0, SEEK_END), at = 0;
-    unsigned char head[25];
-    uint32_t length;
-    while (at < end && syscall(SYS_pread64, log_fd, head, sizeof head, at) == (long)sizeof head) {
-        memcpy(&length, head + 21, 4);
-        if (at + (off_t)sizeof head + length > end) break;
-        at += (off_t)sizeof head + length;
-    }
-    if (at < end) syscall(SYS_ftruncate, log_fd, at);
+static int is_due_at(const char *call, int fd) {
+    if (kill_count == 0 || strcmp(call, kill_call) != 0) return 0;
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    return is_due(call, path);
 }
+
+static void be_killed(void) { syscall(SYS_kill, getpid(), SIGKILL); }
 
 static uint64_t program_base;
 static int first_module(struct dl_phdr_info *info, size_t size, void *data) {
@@ -100,8 +100,7 @@ __attribute__((constructor)) static void begin(void) {
     if (!folder || !path || strlen(folder) >= sizeof root) return;
     strcpy(root, folder);
     root_length = strlen(root);
-    log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    cut_half_record();
+    log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     const char *killed = getenv("FAULTS_KILL");
     if (killed && sscanf(killed, "%15s %63s %d", kill_call, kill_name, &kill_count) != 3) abort();
     // Out of the way of descriptors that the program counts on.
@@ -204,6 +203,9 @@ static void wrote(int fd, off_t offset, const unsigned char *bytes, size_t lengt
 
 static ssize_t write_parts(int fd, const struct iovec *parts, int count, off_t offset, int positioned) {
     enter();
+    int torn = is_due_at("tear", fd), killed = torn || is_due_at("write", fd);
+    struct iovec half = {parts[0].iov_base, (parts[0].iov_len + 1) / 2};
+    if (torn) { parts = &half; count = 1; }
     ssize_t done = positioned ? syscall(SYS_pwritev, fd, parts, count, offset, 0) : syscall(SYS_writev, fd, parts, count);
     if (done > 0) {
         // A plain write leaves the position at its end, an appending one too.
@@ -216,6 +218,7 @@ static ssize_t write_parts(int fd, const struct iovec *parts, int count, off_t o
             left -= (ssize_t)part;
         }
     }
+    if (killed) be_killed();
     leave();
     return done;
 }
@@ -275,12 +278,8 @@ static int sync_any(int fd, long number, uint64_t whole) {
         if (dladdr(frames[i], &info) && (uint64_t)info.dli_fbase == program_base)
             offsets[count++] = (uint64_t)frames[i] - program_base - 1;
     }
-    char link[64], path[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    path[length > 0 ? length : 0] = 0;
     enter();
-    perhaps_killed("sync", path);
+    if (is_due_at("sync", fd)) be_killed();
     uint64_t id = next_sync++;
     record(SYNC_START, fd, id, whole, offsets, (uint32_t)(count * 8));
     leave();
@@ -304,7 +303,7 @@ static int rename_any(int from_dir, const char *from, int to_dir, const char *to
         memcpy(a + n + 1, b, m);
         // RENAME_NOREPLACE (1) is a rename that succeeded; the others exchange or leave a whiteout.
         record(in_a && in_b && flags <= 1 ? RENAME : UNKNOWN, 0, 0, 0, a, (uint32_t)(n + 1 + m));
-        perhaps_killed("rename", b);
+        if (is_due("rename", b)) be_killed();
     }
     leave();
     return result;

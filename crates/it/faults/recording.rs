@@ -79,19 +79,18 @@ const O_TRUNC: u64 = 0o1000;
 /// All records of a log.
 ///
 /// # Panics
-/// When the log names something that the recorder cannot describe: then what the
+/// When the log is cut in the middle of a record, or names something that the recorder cannot describe: then what the
 /// images would show is not what the program did.
 pub fn read(path: &Path) -> io::Result<Vec<Record>> {
     let log = fs::read(path)?;
     let mut records = Vec::new();
     let mut at = 0;
     while at < log.len() {
-        // The program was killed in the middle of its last record.
-        let Some(head) = log[at..].first_chunk::<HEAD>() else { break };
+        let head: &[u8; HEAD] = log[at..].first_chunk().expect("the recorder writes whole records");
         let number = |from: usize| u64::from_le_bytes(*head[from..].first_chunk().expect("within the head"));
         let fd = i32::from_le_bytes(*head[1..].first_chunk().expect("within the head"));
         let length = u32::from_le_bytes(*head[21..].first_chunk().expect("within the head")) as usize;
-        let Some(payload) = log.get(at + HEAD..at + HEAD + length) else { break };
+        let payload = log.get(at + HEAD..at + HEAD + length).expect("the recorder writes whole records");
         at += HEAD + length;
         records.push(Record { end: at as u64, event: event(head[0], fd, number(5), number(13), payload) });
     }

@@ -207,6 +207,15 @@ impl Program {
         self.ended(status)
     }
 
+    /// Waits for an end that something else brings about.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    pub fn gone(mut self) -> Ended {
+        let status = self.wait();
+        self.ended(status)
+    }
+
     fn signal(&self, signal: Signal) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
         // It may be gone already.
