@@ -21,7 +21,7 @@ pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderName, Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Code, Fault, RequestIds};
 use routes::{Call, ROUTES, Step};
@@ -65,6 +65,8 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
+const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
 /// The door. Clones share it.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -101,7 +103,7 @@ impl Door {
     /// Whether a request is for this door: it names an operation, or it posts this protocol's content type.
     #[must_use]
     pub fn claims(parts: &Parts) -> bool {
-        parts.headers.contains_key("x-amz-target") || parts.method == Method::POST && is_json_1_0(parts)
+        parts.headers.contains_key(X_AMZ_TARGET) || parts.method == Method::POST && is_json_1_0(parts)
     }
 
     /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`].
@@ -154,7 +156,7 @@ impl Door {
 
     /// Everything up to the point where a write is handed over or an answer is ready; the route's place for metrics.
     fn begin(&self, parts: &Parts, body: &[u8]) -> (usize, Result<Step, Fault>) {
-        let target = parts.headers.get("x-amz-target").map_or(&b""[..], |value| value.as_bytes());
+        let target = parts.headers.get(X_AMZ_TARGET).map_or(&b""[..], |value| value.as_bytes());
         let place = routes::find(target);
         (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, target, body))
     }
