@@ -16,6 +16,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod time;
+mod turns;
 
 pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
@@ -28,6 +29,7 @@ use routes::{Call, ROUTES, Step};
 use sigv4::{Caller, Verifier};
 use std::sync::Arc;
 use tokio::{task::spawn_blocking, time::Instant};
+use turns::Turns;
 
 /// How the door presents itself and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,7 @@ pub(crate) struct Inner {
     verifier: Option<Verifier>,
     metrics: Metrics,
     ids: RequestIds,
+    turns: Turns,
     pub horizon: streams::Horizon,
 }
 
@@ -96,6 +99,7 @@ impl Door {
             verifier,
             metrics: Metrics::new(ROUTES.len()),
             ids: RequestIds::new(),
+            turns: Turns::default(),
             horizon: streams::Horizon::default(),
         }))
     }
@@ -106,8 +110,9 @@ impl Door {
         parts.headers.contains_key(X_AMZ_TARGET) || parts.method == Method::POST && is_json_1_0(parts)
     }
 
-    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`].
-    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
+    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`]. `connection`
+    /// tells the connections of the server apart.
+    pub async fn handle(&self, connection: u64, parts: Parts, body: Bytes) -> Response<Body> {
         if let Some(answer) = self.stranger(&parts) {
             return answer;
         }
@@ -115,11 +120,18 @@ impl Door {
             return too_large();
         }
         let started = Instant::now();
+        let alone = self.0.turns.take(connection);
         let (route, step) = if body.len() <= BODY_INLINE_MAX {
-            self.begin(&parts, &body)
+            let begun = self.begin(&parts, &body, alone);
+            if alone {
+                self.0.turns.held(started.elapsed());
+            }
+            begun
         } else {
             let door = self.clone();
-            blocking(move || Ok(door.begin(&parts, &body))).await.unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
+            blocking(move || Ok(door.begin(&parts, &body, false)))
+                .await
+                .unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
         };
         let outcome = match step {
             Ok(step) => self.finish(step).await,
@@ -155,14 +167,20 @@ impl Door {
     }
 
     /// Everything up to the point where a write is handed over or an answer is ready; the route's place for metrics.
-    fn begin(&self, parts: &Parts, body: &[u8]) -> (usize, Result<Step, Fault>) {
+    fn begin(&self, parts: &Parts, body: &[u8], alone: bool) -> (usize, Result<Step, Fault>) {
         let target = parts.headers.get(X_AMZ_TARGET).map_or(&b""[..], |value| value.as_bytes());
         let place = routes::find(target);
-        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, target, body))
+        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, (target, body), alone))
     }
 
     /// In AWS's order: an operation nobody knows is told to strangers too.
-    fn begin_at(&self, place: Option<usize>, parts: &Parts, target: &[u8], body: &[u8]) -> Result<Step, Fault> {
+    fn begin_at(
+        &self,
+        place: Option<usize>,
+        parts: &Parts,
+        (target, body): (&[u8], &[u8]),
+        alone: bool,
+    ) -> Result<Step, Fault> {
         let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
         let caller = self.admit(parts, body)?;
         if body.is_empty() {
@@ -171,7 +189,7 @@ impl Door {
         if route.needs > caller.access {
             return Err(denial::denied(&self.0.config, caller.key, route.name, body));
         }
-        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key })
+        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key, alone })
     }
 
     /// Who asks, if the request may pass.

@@ -81,13 +81,17 @@ pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
+    let mut connection = 0;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, place)) => spawn(stream, place, doors.clone(), &connections),
+            Ok((stream, place)) => {
+                connection += 1;
+                spawn(stream, (connection, place), doors.clone(), &connections);
+            }
             Err(error) => {
                 tracing::warn!("a connection was not accepted: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -115,14 +119,20 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     }
 }
 
-fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, doors: Doors, connections: &GracefulShutdown) {
+/// Serves a connection of this number.
+fn spawn(
+    stream: TcpStream,
+    (number, place): (u64, OwnedSemaphorePermit),
+    doors: Doors,
+    connections: &GracefulShutdown,
+) {
     // Small answers must not wait for the acknowledgement of the one before.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(move |request| {
         let doors = doors.clone();
-        async move { Ok::<Answer, Infallible>(doors.answer(request).await) }
+        async move { Ok::<Answer, Infallible>(doors.answer(number, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,13 +148,13 @@ fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, doors: Doors, connectio
 }
 
 impl Doors {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, connection: u64, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         if !is_api(&parts) {
             return self.console.handle(parts).await.map(Either::Right);
         }
         let answer = match collect(body, aws::REQUEST_BYTES_MAX).await {
-            Ok(body) => self.aws.handle(parts, body).await,
+            Ok(body) => self.aws.handle(connection, parts, body).await,
             Err(Unread::TooLarge) => aws::too_large(),
             Err(Unread::Broken(why)) => aws::malformed(&why),
         };

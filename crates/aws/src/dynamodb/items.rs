@@ -282,7 +282,9 @@ fn check_returns(returns: Returns) -> Result<(), Fault> {
 
 fn submit(call: &Call<'_>, write: Write, table: Arc<Table>, common: Common, update: Option<Update>) -> Step {
     let Common { returns, consumed, on_failure, or: _ } = common;
-    let ticket = call.door.db.write(write, call.retry_token());
+    let db = &call.door.db;
+    let retry = call.retry_token();
+    let ticket = if call.alone { db.write_here(write, retry) } else { db.write(write, retry) };
     Step::Write(ticket, Reply { table, returns, consumed, on_failure, update })
 }
 
