@@ -16,19 +16,21 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod time;
+mod turns;
 
 pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
 
 use bytes::Bytes;
 use dynamodb::conflicts::Conflicts;
-use http::{Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderName, Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Code, Fault, RequestIds};
 use routes::{Call, ROUTES, Step};
 use sigv4::{Caller, Verifier};
 use std::sync::Arc;
 use tokio::{task::spawn_blocking, time::Instant};
+use turns::Turns;
 
 /// How the door presents itself and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
+const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
 /// The door. Clones share it.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -80,6 +84,7 @@ pub(crate) struct Inner {
     verifier: Option<Verifier>,
     metrics: Metrics,
     ids: RequestIds,
+    turns: Turns,
     pub horizon: streams::Horizon,
     pub conflicts: Conflicts,
 }
@@ -99,6 +104,7 @@ impl Door {
             verifier,
             metrics: Metrics::new(ROUTES.len()),
             ids: RequestIds::new(),
+            turns: Turns::default(),
             horizon: streams::Horizon::default(),
         }))
     }
@@ -106,11 +112,12 @@ impl Door {
     /// Whether a request is for this door: it names an operation, or it posts this protocol's content type.
     #[must_use]
     pub fn claims(parts: &Parts) -> bool {
-        parts.headers.contains_key("x-amz-target") || parts.method == Method::POST && is_json_1_0(parts)
+        parts.headers.contains_key(X_AMZ_TARGET) || parts.method == Method::POST && is_json_1_0(parts)
     }
 
-    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`].
-    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
+    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`]. `connection`
+    /// tells the connections of the server apart.
+    pub async fn handle(&self, connection: u64, parts: Parts, body: Bytes) -> Response<Body> {
         if let Some(answer) = self.stranger(&parts) {
             return answer;
         }
@@ -118,11 +125,18 @@ impl Door {
             return too_large();
         }
         let started = Instant::now();
+        let alone = self.0.turns.take(connection);
         let (route, step) = if body.len() <= BODY_INLINE_MAX {
-            self.begin(&parts, &body)
+            let begun = self.begin(&parts, &body, alone);
+            if alone {
+                self.0.turns.held(started.elapsed());
+            }
+            begun
         } else {
             let door = self.clone();
-            blocking(move || Ok(door.begin(&parts, &body))).await.unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
+            blocking(move || Ok(door.begin(&parts, &body, false)))
+                .await
+                .unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
         };
         let outcome = match step {
             Ok(step) => self.finish(step).await,
@@ -158,14 +172,20 @@ impl Door {
     }
 
     /// Everything up to the point where a write is handed over or an answer is ready; the route's place for metrics.
-    fn begin(&self, parts: &Parts, body: &[u8]) -> (usize, Result<Step, Fault>) {
-        let target = parts.headers.get("x-amz-target").map_or(&b""[..], |value| value.as_bytes());
+    fn begin(&self, parts: &Parts, body: &[u8], alone: bool) -> (usize, Result<Step, Fault>) {
+        let target = parts.headers.get(X_AMZ_TARGET).map_or(&b""[..], |value| value.as_bytes());
         let place = routes::find(target);
-        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, target, body))
+        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, (target, body), alone))
     }
 
     /// In AWS's order: an operation nobody knows is told to strangers too.
-    fn begin_at(&self, place: Option<usize>, parts: &Parts, target: &[u8], body: &[u8]) -> Result<Step, Fault> {
+    fn begin_at(
+        &self,
+        place: Option<usize>,
+        parts: &Parts,
+        (target, body): (&[u8], &[u8]),
+        alone: bool,
+    ) -> Result<Step, Fault> {
         let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
         let caller = self.admit(parts, body)?;
         if body.is_empty() {
@@ -174,7 +194,7 @@ impl Door {
         if route.needs > caller.access {
             return Err(denial::denied(&self.0.config, caller.key, route.name, body));
         }
-        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key })
+        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key, alone })
     }
 
     /// Who asks, if the request may pass.

@@ -2,7 +2,7 @@
 
 use crate::json::{self, Malformed};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use item::{Item, KeyError, codec::DecodeError, expression::Invalid};
 use std::{
@@ -13,6 +13,9 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// A body in one piece.
 pub type Body = Full<Bytes>;
+
+const X_AMZN_REQUESTID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const X_AMZ_CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 
 /// Largest request AWS takes.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -341,8 +344,8 @@ pub(crate) fn respond(ids: &RequestIds, outcome: Result<Vec<u8>, Fault>) -> Resp
     headers.reserve(4);
     headers.insert(header::SERVER, HeaderValue::from_static("Server"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    headers.insert("x-amzn-requestid", ids.next());
-    headers.insert("x-amz-crc32", HeaderValue::from(checksum));
+    headers.insert(X_AMZN_REQUESTID, ids.next());
+    headers.insert(X_AMZ_CRC32, HeaderValue::from(checksum));
     response
 }
 
@@ -365,8 +368,8 @@ pub(crate) fn text(ids: &RequestIds, status: StatusCode, text: &'static str) -> 
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("Server"));
-    headers.insert("x-amzn-requestid", ids.next());
-    headers.insert("x-amz-crc32", HeaderValue::from(crc32fast::hash(text.as_bytes())));
+    headers.insert(X_AMZN_REQUESTID, ids.next());
+    headers.insert(X_AMZ_CRC32, HeaderValue::from(crc32fast::hash(text.as_bytes())));
     response
 }
 

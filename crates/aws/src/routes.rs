@@ -19,6 +19,8 @@ pub(crate) struct Call<'a> {
     pub body: &'a [u8],
     /// Whose it is, or says it is.
     pub access_key: &'a str,
+    /// Nobody else asks for anything, so that nobody waits if this call holds its thread up.
+    pub alone: bool,
 }
 
 impl Call<'_> {

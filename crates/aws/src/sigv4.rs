@@ -10,7 +10,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderName,
     header::{AUTHORIZATION, DATE},
     request::Parts,
 };
@@ -24,6 +24,7 @@ use std::{
 /// How far a client's clock may be off.
 const SKEW_MS: u64 = 15 * 60 * 1000;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// Derived keys kept: a day's, for the keys in use.
 const DERIVED_MAX: usize = 64;
 
@@ -35,8 +36,15 @@ pub(crate) struct Verifier {
     keys: HashMap<String, AccessKey>,
     region: String,
     service: &'static str,
-    /// Ready-keyed HMACs by `access key/date`: deriving one costs four more.
-    derived: Mutex<HashMap<String, Hmac<Sha256>>>,
+    /// Deriving a key costs four HMACs more. There are few, so they are looked through.
+    derived: Mutex<Vec<Derived>>,
+}
+
+/// A ready-keyed HMAC, and what its key was derived from besides the secret.
+struct Derived {
+    key: String,
+    date: String,
+    mac: Hmac<Sha256>,
 }
 
 /// Whose request it is.
@@ -99,10 +107,8 @@ impl Verifier {
             Fault::new(Code::UnrecognizedClient, "The security token included in the request is invalid.")
         })?;
         let mut mac = self.keyed(&key.secret, &credential);
-        let canonical = hex(&canonical_hash(parts, &signed, body)?);
-        for part in [ALGORITHM, "\n", &signed.date, "\n", credential.scope, "\n", &canonical] {
-            mac.update(part.as_bytes());
-        }
+        let canonical = hex(&Sha256::digest(canonical(parts, &signed, body)?));
+        mac.update([ALGORITHM, "\n", &signed.date, "\n", credential.scope, "\n", &canonical].concat().as_bytes());
         let signature = unhex(&signed.signature).ok_or_else(mismatch)?;
         mac.verify_slice(&signature).map_err(|_| mismatch())?;
         Ok(Caller { key: &key.id, access: key.access })
@@ -111,8 +117,10 @@ impl Verifier {
     /// Takes a credential apart, and tells everything that is wrong with its scope at once.
     fn credential<'a>(&self, signed: &'a Signed<'_>) -> Result<Credential<'a>, Fault> {
         let text = signed.credential.trim_end_matches('/');
-        let parts: Vec<&str> = text.split('/').collect();
-        let [key, day, region, service, terminator] = parts[..] else {
+        let mut parts = text.as_bytes().split(|byte| *byte == b'/');
+        let mut part = || parts.next().map(|part| std::str::from_utf8(part).expect("cut at ASCII characters"));
+        let five = [part(), part(), part(), part(), part()];
+        let ([Some(key), Some(day), Some(region), Some(service), Some(terminator)], None) = (five, part()) else {
             let text = &signed.credential;
             return Err(incomplete(format!(
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{text}'"
@@ -143,17 +151,17 @@ impl Verifier {
 
     /// An HMAC with the key derived from the secret, the date, the region and the service.
     fn keyed(&self, secret: &str, credential: &Credential<'_>) -> Hmac<Sha256> {
-        let name = format!("{}/{}", credential.key, credential.date);
+        let Credential { key, date, scope: _ } = *credential;
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mac) = derived.get(&name) {
-            return mac.clone();
+        if let Some(found) = derived.iter().find(|derived| derived.date == date && derived.key == key) {
+            return found.mac.clone();
         }
         // Full of yesterday's.
         if derived.len() >= DERIVED_MAX {
             derived.clear();
         }
-        let mac = derive(secret, [credential.date, &self.region, self.service]);
-        derived.insert(name, mac.clone());
+        let mac = derive(secret, [date, &self.region, self.service]);
+        derived.push(Derived { key: key.into(), date: date.into(), mac: mac.clone() });
         mac
     }
 }
@@ -207,25 +215,10 @@ impl<'p> Signed<'p> {
         if !header.starts_with("AWS4-") {
             return Err(missing());
         }
-        let date = headers.get("x-amz-date").or(headers.get(DATE)).and_then(|value| value.to_str().ok());
+        let date = headers.get(X_AMZ_DATE).or_else(|| headers.get(DATE)).and_then(|value| value.to_str().ok());
         let (algorithm, parameters) = header.split_once(' ').unwrap_or((header, ""));
-        let pairs = || parameters.split([',', ' ']).filter(|pair| !pair.is_empty());
-        // As AWS does by now, messages repeat the header's hash, not the header: they end in logs.
-        let hash = || STANDARD.encode(Sha256::digest(header));
-        if let Some(pair) = pairs().find(|pair| !pair.contains('=')) {
-            return Err(incomplete(format!(
-                "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header (hashed with \
-                 SHA-256 and encoded with Base64): '{}'.",
-                hash()
-            )));
-        }
-        let find = |name: &str| {
-            let mut values = pairs().filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
-            values.next().map(|(_, value)| value).filter(|value| !value.is_empty())
-        };
         let names = ["Credential", "Signature", "SignedHeaders"];
-        let found = names.map(find);
-        if let ([Some(credential), Some(signature), Some(signed_headers)], Some(date)) = (found, date) {
+        if let (Some([credential, signature, signed_headers]), Some(date)) = (all_of(names, parameters), date) {
             return Ok(Signed {
                 algorithm: algorithm.into(),
                 credential: credential.into(),
@@ -236,14 +229,34 @@ impl<'p> Signed<'p> {
                 in_query: false,
             });
         }
+        Err(Signed::complaint(header, parameters, names, date.is_some()))
+    }
+
+    /// What is wrong with an `Authorization` header.
+    fn complaint(header: &str, parameters: &str, names: [&str; 3], dated: bool) -> Fault {
+        let pairs = || parameters.split([',', ' ']).filter(|pair| !pair.is_empty());
+        // As AWS does by now, messages repeat the header's hash, not the header: they end in logs.
+        let hash = || STANDARD.encode(Sha256::digest(header));
+        if let Some(pair) = pairs().find(|pair| !pair.contains('=')) {
+            return incomplete(format!(
+                "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header (hashed with \
+                 SHA-256 and encoded with Base64): '{}'.",
+                hash()
+            ));
+        }
+        let find = |name: &str| {
+            let mut values = pairs().filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
+            values.next().map(|(_, value)| value).filter(|value| !value.is_empty())
+        };
+        let found = names.map(find);
         let mut message = String::new();
         for (name, _) in names.iter().zip(found).filter(|(_, found)| found.is_none()) {
             message += &format!("Authorization header requires '{name}' parameter. ");
         }
-        if date.is_none() {
+        if !dated {
             message += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
         }
-        Err(incomplete(format!("{message}(Hashed with SHA-256 and encoded with Base64) Authorization={}", hash())))
+        incomplete(format!("{message}(Hashed with SHA-256 and encoded with Base64) Authorization={}", hash()))
     }
 
     /// A presigned URL.
@@ -269,6 +282,30 @@ impl<'p> Signed<'p> {
     }
 }
 
+/// The first value of each name, in one pass; `None` where one is missing or anything is amiss.
+fn all_of<'p>(names: [&str; 3], mut parameters: &'p str) -> Option<[&'p str; 3]> {
+    let mut found = [""; 3];
+    while !parameters.is_empty() {
+        let end = parameters.bytes().position(|byte| matches!(byte, b',' | b' ')).unwrap_or(parameters.len());
+        let pair = &parameters[..end];
+        parameters = parameters.get(end + 1..).unwrap_or_default();
+        if pair.is_empty() {
+            continue;
+        }
+        let equals = pair.bytes().position(|byte| byte == b'=')?;
+        if let Some(place) = names.iter().position(|name| *name == &pair[..equals]) {
+            let value = &pair[equals + 1..];
+            if value.is_empty() {
+                return None;
+            }
+            if found[place].is_empty() {
+                found[place] = value;
+            }
+        }
+    }
+    found.iter().all(|value| !value.is_empty()).then_some(found)
+}
+
 fn missing() -> Fault {
     Fault::new(Code::MissingAuthenticationToken, "Request is missing Authentication Token")
 }
@@ -281,12 +318,11 @@ fn fresh(signed: &Signed<'_>, now_ms: u64) -> Result<(), Fault> {
             "Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ))
     })?;
-    let now = time::basic(now_ms);
     // Cut to whole seconds as the date is.
     let now_ms = now_ms - now_ms % 1000;
     let good_ms = signed.expires_ms.unwrap_or(SKEW_MS);
     if signed_ms + good_ms < now_ms {
-        let earliest = time::basic(now_ms - good_ms);
+        let (now, earliest) = (time::basic(now_ms), time::basic(now_ms - good_ms));
         let good = match good_ms % 60_000 {
             0 => format!("{} min.", good_ms / 60_000),
             _ => format!("{} sec.", good_ms / 1000),
@@ -294,7 +330,7 @@ fn fresh(signed: &Signed<'_>, now_ms: u64) -> Result<(), Fault> {
         return Err(invalid(format!("Signature expired: {date} is now earlier than {earliest} ({now} - {good})")));
     }
     if signed_ms > now_ms + SKEW_MS {
-        let latest = time::basic(now_ms + SKEW_MS);
+        let (now, latest) = (time::basic(now_ms), time::basic(now_ms + SKEW_MS));
         return Err(invalid(format!(
             "Signature not yet current: {date} is still later than {latest} ({now} + 15 min.)"
         )));
@@ -302,50 +338,57 @@ fn fresh(signed: &Signed<'_>, now_ms: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// SHA-256 of the canonical request, fed to the hash piece by piece.
-fn canonical_hash(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<[u8; 32], Fault> {
-    let mut hash = Sha256::new();
-    hash.update(parts.method.as_str());
-    hash.update("\n");
-    hash.update(canonical_path(parts.uri.path()).as_bytes());
-    hash.update("\n");
-    hash.update(canonical_query(parts.uri.query().unwrap_or_default(), signed.in_query).as_bytes());
-    hash.update("\n");
-    for name in signed.signed_headers.split(';') {
-        canonical_header(&mut hash, parts, name)?;
+/// The canonical request, in one piece: hashing many small ones costs more than putting them together.
+fn canonical(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(1024);
+    for line in [
+        parts.method.as_str(),
+        &canonical_path(parts.uri.path()),
+        &canonical_query(parts.uri.query().unwrap_or_default(), signed.in_query),
+    ] {
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
     }
-    hash.update("\n");
-    hash.update(&*signed.signed_headers);
-    hash.update("\n");
+    for name in signed.signed_headers.as_bytes().split(|byte| *byte == b';') {
+        canonical_header(parts, name, &mut out)?;
+    }
+    out.push(b'\n');
+    out.extend_from_slice(signed.signed_headers.as_bytes());
+    out.push(b'\n');
     // Always of the body received: a client that signed another hash does not match.
-    hash.update(hex(&Sha256::digest(body)));
-    Ok(hash.finalize().into())
+    out.extend_from_slice(hex(&Sha256::digest(body)).as_bytes());
+    Ok(out)
 }
 
 /// `name:value`, values of a repeated header joined by commas, spaces trimmed and runs of them made one.
-fn canonical_header(hash: &mut Sha256, parts: &Parts, name: &str) -> Result<(), Fault> {
-    hash.update(name.to_ascii_lowercase());
-    hash.update(":");
+fn canonical_header(parts: &Parts, name: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    out.extend(name.iter().map(u8::to_ascii_lowercase));
+    out.push(b':');
+    let name = HeaderName::from_bytes(name).map_err(|_| mismatch())?;
     let mut any = false;
-    for value in parts.headers.get_all(name) {
+    for value in parts.headers.get_all(&name) {
         if std::mem::replace(&mut any, true) {
-            hash.update(",");
+            out.push(b',');
+        }
+        if !value.as_bytes().contains(&b' ') {
+            out.extend_from_slice(value.as_bytes());
+            continue;
         }
         for (place, word) in value.as_bytes().split(|byte| *byte == b' ').filter(|word| !word.is_empty()).enumerate() {
             if place > 0 {
-                hash.update(" ");
+                out.push(b' ');
             }
-            hash.update(word);
+            out.extend_from_slice(word);
         }
     }
     if !any {
         // HTTP/2 has the host in the URI.
         match parts.uri.authority() {
-            Some(authority) if name.eq_ignore_ascii_case("host") => hash.update(authority.as_str()),
+            Some(authority) if name == http::header::HOST => out.extend_from_slice(authority.as_str().as_bytes()),
             _ => return Err(mismatch()),
         }
     }
-    hash.update("\n");
+    out.push(b'\n');
     Ok(())
 }
 
@@ -415,24 +458,42 @@ fn canonical_query(query: &str, signed: bool) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]).map(char::from).collect()
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        out.push(char::from(HEX[usize::from(byte >> 4)]));
+        out.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+    out
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|value| value as u8)
+    Some(DIGITS[usize::from(byte)]).filter(|digit| *digit < 16)
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 64 {
-        return None;
-    }
+    let bytes: &[u8; 64] = text.as_bytes().try_into().ok()?;
     let mut out = [0; 32];
+    let mut strange = 0;
     for (byte, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        // Without a branch per digit, which would be guessed wrong every second time.
+        strange |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(out)
+    (strange < 16).then_some(out)
 }
+
+/// Values of hexadecimal digits; 255 for what is none.
+static DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
 
 /// The signature of a POST to `/`, for tests; `scope` begins with the access key's id.
 #[cfg(test)]

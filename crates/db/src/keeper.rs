@@ -78,8 +78,8 @@ fn sequence(inner: &Inner) {
     }
 }
 
-/// Should the sequencer panic, nobody may wait for it for ever: what waits and what comes is answered.
-struct Abandoned<'a>(&'a Inner);
+/// Should whoever commits panic, nobody may wait for it for ever: what waits and what comes is answered.
+pub(crate) struct Abandoned<'a>(pub &'a Inner);
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {

@@ -125,6 +125,12 @@ impl<T> Ticket<T> {
         }
     }
 
+    /// Whether the answer is there by now.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.receiver.has_message()
+    }
+
     /// The answer if it is there by now.
     pub fn try_wait(&self) -> Option<Result<T, Error>> {
         match self.receiver.try_recv() {

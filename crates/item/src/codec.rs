@@ -18,12 +18,12 @@ use xxhash_rust::xxh3::xxh3_128;
 
 const VERSION: u8 = 1;
 /// Readers follow more nesting than DynamoDB's 32 levels, so that no item a writer let through becomes unreadable.
-const DEPTH_MAX: usize = NESTING_MAX * 2;
+pub(crate) const DEPTH_MAX: usize = NESTING_MAX * 2;
 /// Elements made room for on a count's word alone; past it only what was really read takes memory.
 const CAPACITY_MAX: usize = 64;
 
 /// Tags of values; on disk.
-mod tag {
+pub(crate) mod tag {
     pub const S: u8 = 1;
     pub const N: u8 = 2;
     pub const B: u8 = 3;
@@ -144,11 +144,7 @@ pub fn fingerprint(bytes: &[u8]) -> u128 {
 
 /// A stored item's attributes in order, nothing copied or allocated. What is not looked at is not checked.
 pub fn walk(bytes: &[u8]) -> Result<RawMap<'_>, DecodeError> {
-    let mut reader = Reader { bytes, at: 0 };
-    if reader.byte()? != VERSION {
-        return Err(DecodeError { at: 0, what: "unknown format version" });
-    }
-    RawMap::open(reader, 0)
+    RawMap::open(Reader::of_item(bytes)?, 0)
 }
 
 /// One top-level attribute of a stored item, the others stepped over. `Ok(None)`: it has none of that name.
@@ -265,6 +261,7 @@ impl<'a> Body<'a> {
     }
 
     /// Reads one element; at the end checks that nothing follows; after an error gives nothing more.
+    #[inline]
     fn next<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'a>, usize) -> Result<T, DecodeError>,
@@ -311,6 +308,7 @@ impl<'a> RawMap<'a> {
 impl<'a> Iterator for RawMap<'a> {
     type Item = Result<(RawText<'a>, RawValue<'a>), DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let previous = self.previous;
         let next = self.body.next(|reader, depth| {
@@ -415,20 +413,31 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// At an item's map.
+    pub(crate) fn of_item(bytes: &'a [u8]) -> Result<Reader<'a>, DecodeError> {
+        let mut reader = Reader { bytes, at: 0 };
+        if reader.byte()? != VERSION {
+            return Err(DecodeError { at: 0, what: "unknown format version" });
+        }
+        Ok(reader)
+    }
+
     fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
-    fn fail<T>(&self, what: &'static str) -> Result<T, DecodeError> {
+    pub(crate) fn fail<T>(&self, what: &'static str) -> Result<T, DecodeError> {
         Err(DecodeError { at: self.at, what })
     }
 
-    fn byte(&mut self) -> Result<u8, DecodeError> {
+    #[inline]
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         let Some(&byte) = self.bytes.get(self.at) else { return self.fail("cut short") };
         self.at += 1;
         Ok(byte)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         if length > self.left() {
             return self.fail("cut short");
@@ -438,7 +447,18 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn varint(&mut self) -> Result<usize, DecodeError> {
+    #[inline]
+    pub(crate) fn varint(&mut self) -> Result<usize, DecodeError> {
+        let first = self.byte()?;
+        // Nearly all lengths.
+        if first < 0x80 {
+            return Ok(usize::from(first));
+        }
+        self.at -= 1;
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<usize, DecodeError> {
         let mut value = 0;
         for shift in [0, 7, 14, 21, 28] {
             let byte = self.byte()?;
@@ -453,12 +473,14 @@ impl<'a> Reader<'a> {
         self.fail("length too large")
     }
 
-    fn delimited(&mut self) -> Result<&'a [u8], DecodeError> {
+    #[inline]
+    pub(crate) fn delimited(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.varint()?;
         self.take(length)
     }
 
     /// A text's complaint points behind it, as those about other values do.
+    #[inline]
     fn raw_text(&mut self) -> Result<RawText<'a>, DecodeError> {
         let bytes = self.delimited()?;
         Ok(RawText { bytes, at: self.at })
@@ -468,7 +490,7 @@ impl<'a> Reader<'a> {
         self.raw_text()?.text()
     }
 
-    fn number(&mut self) -> Result<Number, DecodeError> {
+    pub(crate) fn number(&mut self) -> Result<Number, DecodeError> {
         let Some((number, rest)) = Number::decode_ordered(&self.bytes[self.at..]) else {
             return self.fail("not a number");
         };
@@ -492,6 +514,7 @@ impl<'a> Reader<'a> {
         Ok(RawSet { body, previous: None })
     }
 
+    #[inline]
     fn value(&mut self, depth: usize) -> Result<RawValue<'a>, DecodeError> {
         Ok(match self.byte()? {
             tag::S => RawValue::S(self.raw_text()?),

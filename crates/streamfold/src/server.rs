@@ -8,7 +8,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -81,13 +81,17 @@ pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
+    let mut connection = 0;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, place)) => spawn(stream, place, doors.clone(), &connections),
+            Ok((stream, place)) => {
+                connection += 1;
+                spawn(stream, (connection, place), doors.clone(), &connections);
+            }
             Err(error) => {
                 tracing::warn!("a connection was not accepted: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -115,14 +119,20 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     }
 }
 
-fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, doors: Doors, connections: &GracefulShutdown) {
+/// Serves a connection of this number.
+fn spawn(
+    stream: TcpStream,
+    (number, place): (u64, OwnedSemaphorePermit),
+    doors: Doors,
+    connections: &GracefulShutdown,
+) {
     // Small answers must not wait for the acknowledgement of the one before.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(move |request| {
         let doors = doors.clone();
-        async move { Ok::<Answer, Infallible>(doors.answer(request).await) }
+        async move { Ok::<Answer, Infallible>(doors.answer(number, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,13 +148,13 @@ fn spawn(stream: TcpStream, place: OwnedSemaphorePermit, doors: Doors, connectio
 }
 
 impl Doors {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, connection: u64, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         if !is_api(&parts) {
             return self.console.handle(parts).await.map(Either::Right);
         }
         let answer = match collect(body, aws::REQUEST_BYTES_MAX).await {
-            Ok(body) => self.aws.handle(parts, body).await,
+            Ok(body) => self.aws.handle(connection, parts, body).await,
             Err(Unread::TooLarge) => aws::too_large(),
             Err(Unread::Broken(why)) => aws::malformed(&why),
         };
@@ -165,7 +175,13 @@ enum Unread {
 
 /// The whole body, in one piece.
 async fn collect(body: Incoming, bytes_max: usize) -> Result<Bytes, Unread> {
-    match timeout(BODY_WAIT, read(body, bytes_max)).await {
+    let mut reading = std::pin::pin!(read(body, bytes_max));
+    // Most bodies come along with their heads; no clock is started for those.
+    let at_once = std::future::poll_fn(|ctx| Poll::Ready(reading.as_mut().poll(ctx))).await;
+    if let Poll::Ready(read) = at_once {
+        return read;
+    }
+    match timeout(BODY_WAIT, reading).await {
         Ok(read) => read,
         Err(_) => Err(Unread::Broken(format!("the body did not arrive within {} s", BODY_WAIT.as_secs()))),
     }

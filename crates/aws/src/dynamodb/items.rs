@@ -289,7 +289,9 @@ fn submit(
 ) -> Result<Step, Fault> {
     call.door.conflicts.strike_write(&call.door.db, table.id)?;
     let Common { returns, consumed, on_failure, or: _ } = common;
-    let ticket = call.door.db.write(write, call.retry_token());
+    let db = &call.door.db;
+    let retry = call.retry_token();
+    let ticket = if call.alone { db.write_here(write, retry) } else { db.write(write, retry) };
     Ok(Step::Write(ticket, Reply { table, returns, consumed, on_failure, update }))
 }
 

@@ -13,14 +13,15 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Writes the bytes of a string with its quotes.
-fn utf8(out: &mut Vec<u8>, mut bytes: &[u8]) {
+fn utf8(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
-    while let Some(at) = first_escape(bytes) {
-        out.extend_from_slice(&bytes[..at]);
-        escape(out, bytes[at]);
-        bytes = &bytes[at + 1..];
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        for &byte in bytes {
+            if needs_escape(byte) { escape(out, byte) } else { out.push(byte) }
+        }
     }
-    out.extend_from_slice(bytes);
     out.push(b'"');
 }
 
@@ -28,11 +29,19 @@ fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// The first byte that needs an escape. Most strings have none, which is found out sixteen bytes at a time.
-fn first_escape(bytes: &[u8]) -> Option<usize> {
-    let is_clean = |chunk: &&[u8]| !chunk.iter().fold(false, |any, &byte| any | needs_escape(byte));
-    let start = 16 * bytes.chunks_exact(16).take_while(is_clean).count();
-    bytes[start..].iter().position(|&byte| needs_escape(byte)).map(|at| start + at)
+/// Whether nothing needs an escape, as in most strings: looked at eight bytes at a time, the last eight perhaps twice.
+fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else { return !bytes.iter().copied().any(needs_escape) };
+    let (words, _) = bytes.as_chunks::<8>();
+    !words.iter().chain([last]).any(|word| word_needs_escape(u64::from_ne_bytes(*word)))
+}
+
+/// As [`needs_escape`] of any of eight bytes: a byte below another borrows into its own highest bit.
+fn word_needs_escape(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let any_below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & (ONES << 7);
+    let any_equal = |byte: u8| any_below(word ^ (ONES * u64::from(byte)), 1);
+    any_below(word, 0x20) | any_equal(b'"') | any_equal(b'\\') != 0
 }
 
 fn escape(out: &mut Vec<u8>, byte: u8) {

@@ -83,7 +83,7 @@ impl House {
         let (parts, ()) = request.into_parts();
         let body = Bytes::from(body.to_owned());
         self.runtime.block_on(async {
-            let (parts, body) = self.door.handle(parts, body).await.into_parts();
+            let (parts, body) = self.door.handle(0, parts, body).await.into_parts();
             Response::from_parts(parts, body.collect().await.expect("a body in memory").to_bytes())
         })
     }

@@ -227,6 +227,11 @@ impl Core {
         let _ = self.finish();
     }
 
+    /// Whether a commit would wait for nothing but the log.
+    pub fn is_unhindered(&self) -> bool {
+        self.shared.store.write_pressure() == Pressure::Fine
+    }
+
     fn begin(&mut self) {
         self.last_ms = self.last_ms.max(self.env.clock.now_ms());
         self.group.time_ms = self.last_ms;

@@ -119,21 +119,31 @@ impl Queue {
 
     /// Hands in a request made of its reply, or answers at once that there is no room.
     pub fn submit<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
+        let (ticket, is_first) = self.push(action);
+        if is_first {
+            self.arrived.notify_one();
+        }
+        ticket
+    }
+
+    /// As [`Queue::submit`], for a caller who holds the core and commits next: nobody is woken.
+    pub fn submit_quietly<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
+        self.push(action).0
+    }
+
+    /// Whether the request is the only one that waits, too.
+    fn push<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> (Ticket<T>, bool) {
         let (reply, ticket) = Ticket::new();
         let action = action(reply);
         let bytes = action.resident();
         let mut state = self.state();
         if let Some(error) = state.refusal(bytes, self.limit) {
-            return Ticket::ready(Err(error));
+            return (Ticket::ready(Err(error)), false);
         }
-        let was_empty = state.actions.is_empty();
+        let is_first = state.actions.is_empty();
         state.bytes += bytes;
         state.actions.push_back(Waiting { action, bytes });
-        drop(state);
-        if was_empty {
-            self.arrived.notify_one();
-        }
-        ticket
+        (ticket, is_first)
     }
 
     /// Everything that waits, in order.
@@ -149,6 +159,8 @@ impl Queue {
         state.bytes += actions.iter().map(|waiting| waiting.bytes).sum::<usize>();
         actions.append(&mut state.actions);
         state.actions = actions;
+        // The thread that commits them may have been passed over, see `submit_quietly`.
+        self.arrived.notify_one();
     }
 
     pub fn is_empty(&self) -> bool {

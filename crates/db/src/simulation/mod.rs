@@ -308,7 +308,8 @@ impl Run {
 
     fn act(&mut self) {
         match self.roll(100) {
-            0..=39 => self.submit(),
+            0..=34 => self.submit(),
+            35..=39 => self.write_here_after_step(),
             40..=69 => self.step(),
             70..=79 => self.follow_after_step(),
             80..=84 => self.repeat_after_step(),
@@ -336,6 +337,15 @@ impl Run {
                 self.recover();
             }
         }
+    }
+
+    /// Commits without a step, where nothing else waits; the step after it takes in the answer.
+    fn write_here_after_step(&mut self) {
+        self.step();
+        let write = self.random_write();
+        let ticket = self.db().write_here(write.clone(), None);
+        self.waiting.push((write, None, ticket));
+        self.step();
     }
 
     /// A follower's wait commits what else waits, so that goes first and is accounted for.
@@ -578,6 +588,44 @@ fn what_was_cut_off_the_log_does_not_come_back() {
             run.open();
         }
     }
+}
+
+#[test]
+fn a_lone_write_is_committed_where_it_is_made_and_none_is_lost_among_many() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = Db::open(Options { memory: 64 << 20, segment_bytes: 1 << 20, ..Options::new(dir.path()) }, Env::real())
+        .expect("opens");
+    let table = db.create_table(TableSpec::new("votes", key_schema("id", KeyKind::S))).wait().expect("creates");
+    let write = |id: String| Write {
+        table: table.id,
+        key: key(&id),
+        op: Op::Put(vote(&id, 1, 10)),
+        condition: None,
+        origin: Origin::Client,
+    };
+    // The sequencer may just be putting the core down.
+    let at_once = (0..100).any(|n| {
+        let ticket = db.write_here(write(format!("alone-{n}")), None);
+        let here = ticket.is_answered();
+        ticket.wait().expect("written");
+        here
+    });
+    assert!(at_once);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (db, write) = (&db, &write);
+            scope.spawn(move || {
+                for n in 0..100 {
+                    let write = write(format!("{writer}-{n}"));
+                    let ticket = if writer % 2 == 0 { db.write_here(write, None) } else { db.write(write, None) };
+                    ticket.wait().expect("written");
+                }
+            });
+        }
+    });
+    let before = db.stats(table.id);
+    assert!(before.items >= 401);
+    assert_eq!(db.recount(&table).expect("reads").fingerprint, before.fingerprint);
 }
 
 #[test]
