@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod example;
 mod expiry;
+mod indexes;
 mod memory;
 mod messages;
 mod power_loss;
