@@ -139,7 +139,7 @@ def test_no_read_sees_half_of_a_transaction(dynamodb, new_table):
 
 def test_a_view_counts_what_transactions_write_and_can_be_checked(dynamodb):
     key = {"region": {"S": "TRANSACTED"}, "improvement": {"S": "MORE_TREES"}}
-    check = {"TableName": "total_votes", "Key": key, "ConditionExpression": "attribute_not_exists(region)"}
+    check = {"TableName": "total_votes", "Key": key, "ConditionExpression": "attribute_not_exists(total_votes)"}
     votes = [put("votes", f"transacted-{number}", **key) for number in range(3)]
     dynamodb.transact_write_items(TransactItems=[*votes, {"ConditionCheck": check}])
     total = until("the view to count", lambda: dynamodb.get_item(TableName="total_votes", Key=key).get("Item"))
