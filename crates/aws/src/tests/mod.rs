@@ -39,7 +39,7 @@ impl House {
     }
 
     fn with_keys(keys: Vec<AccessKey>) -> House {
-        House::build(|config| config.keys = keys, |options, env| Db::open(options, env))
+        House::build(|config| config.keys = keys, Db::open)
     }
 
     /// Nobody works for its database but the test: `db.step()`, `db.chores()`. Only what does not wait can be asked.

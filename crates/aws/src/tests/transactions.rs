@@ -342,7 +342,7 @@ fn a_view_can_be_checked_but_not_written() {
 
 #[test]
 fn conflicts_are_made_up_where_transactions_are() {
-    let house = House::build(|config| config.conflicts_percent = 100, |options, env| Db::open(options, env));
+    let house = House::build(|config| config.conflicts_percent = 100, Db::open);
     house.ok("CreateTable", VOTES);
     house.ok("CreateTable", TOTALS);
     let put = r#"{"TableName":"votes","Item":{"id":{"S":"1"}}}"#;
