@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(alone(1, 4), 0);
         assert_eq!(alone(1, 3), 3);
         assert_eq!((0..100).filter(|turn| turns.take(turn % 2)).count(), 0);
-        assert_eq!(alone(1, 10), 6);
+        assert_eq!(alone(1, 10), 7);
         turns.held(Duration::from_micros(499));
         assert_eq!(alone(1, 1), 1);
         turns.held(Duration::from_micros(501));
