@@ -67,6 +67,7 @@ fn the_readmes_patterns_do_what_they_say() {
     assert_eq!(letters, "CDABE");
     for (letter, command) in &patterns {
         if letter == "E" {
+            // The API does not read indexes yet; the console does.
             assert_eq!(by_index(&program), ["GRP#andrew", "GRP#bayko", "MSG#g1", "MSG#g1"], "whatever the keys are");
             continue;
         }
