@@ -146,6 +146,14 @@ fn a_session_token_is_taken() {
 }
 
 #[test]
+fn of_a_parameter_given_twice_the_first_counts() {
+    for again in ["Credential=", "Credential=a/b", "Signature="] {
+        let parts = vote(&format!("{VOTE_AUTHORIZATION}, {again}"));
+        assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+    }
+}
+
+#[test]
 fn refusals_say_what_aws_says() {
     expect_test::expect![[r#"
         InvalidSignature: Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)
