@@ -25,6 +25,8 @@ use std::{
 const SKEW_MS: u64 = 15 * 60 * 1000;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// Canonical requests up to about this size are hashed in one piece.
+const CANONICAL_BYTES: usize = 1024;
 /// Derived keys kept: a day's, for the keys in use.
 const DERIVED_MAX: usize = 64;
 
@@ -333,7 +335,8 @@ fn fresh(signed: &Signed<'_>, now_ms: u64) -> Result<(), Fault> {
 
 /// SHA-256 of the canonical request, put together first: hashing many small pieces costs more.
 fn canonical_hash(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<[u8; 32], Fault> {
-    let mut out = Vec::with_capacity(1024);
+    let mut hash = Sha256::new();
+    let mut out = Vec::with_capacity(CANONICAL_BYTES);
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b'\n');
     canonical_path(parts.uri.path(), &mut out);
@@ -342,13 +345,19 @@ fn canonical_hash(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<[u8
     out.push(b'\n');
     for name in pieces(&signed.signed_headers, |byte| byte == b';') {
         canonical_header(parts, name, &mut out)?;
+        // Whoever names a long header over and over gets no memory for it.
+        if out.len() > CANONICAL_BYTES {
+            hash.update(&out);
+            out.clear();
+        }
     }
     out.push(b'\n');
     out.extend_from_slice(signed.signed_headers.as_bytes());
     out.push(b'\n');
     // Always of the body received: a client that signed another hash does not match.
     out.extend_from_slice(&hex(Sha256::digest(body).into()));
-    Ok(Sha256::digest(out).into())
+    hash.update(&out);
+    Ok(hash.finalize().into())
 }
 
 /// `name:value`, values of a repeated header joined by commas, spaces trimmed and runs of them made one.
