@@ -25,6 +25,8 @@ use std::{
 const SKEW_MS: u64 = 15 * 60 * 1000;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// Canonical requests up to about this size are hashed in one piece.
+const CANONICAL_BYTES: usize = 1024;
 /// Derived keys kept: a day's, for the keys in use.
 const DERIVED_MAX: usize = 64;
 
@@ -40,7 +42,7 @@ pub(crate) struct Verifier {
     derived: Mutex<Vec<Derived>>,
 }
 
-/// A ready-keyed HMAC, and what its key was derived from besides the secret.
+/// A ready-keyed HMAC, and what its key was derived from besides the secret and what is the same for all.
 struct Derived {
     key: String,
     date: String,
@@ -93,7 +95,7 @@ impl Verifier {
     pub fn verify(&self, parts: &Parts, body: &[u8], now_ms: u64) -> Result<Caller<'_>, Fault> {
         let signed = Signed::of(parts)?;
         fresh(&signed, now_ms)?;
-        if !signed.signed_headers.split(';').any(|name| name.eq_ignore_ascii_case("host")) {
+        if !pieces(&signed.signed_headers, |byte| byte == b';').any(|name| name.eq_ignore_ascii_case("host")) {
             return Err(invalid("'Host' must be a 'SignedHeader' in the AWS Authorization."));
         }
         if signed.algorithm != ALGORITHM {
@@ -106,9 +108,10 @@ impl Verifier {
         let key = self.keys.get(credential.key).ok_or_else(|| {
             Fault::new(Code::UnrecognizedClient, "The security token included in the request is invalid.")
         })?;
-        let mut mac = self.keyed(&key.secret, &credential);
-        let canonical = hex(&Sha256::digest(canonical(parts, &signed, body)?));
-        mac.update([ALGORITHM, "\n", &signed.date, "\n", credential.scope, "\n", &canonical].concat().as_bytes());
+        let mut mac = self.keyed(key, &credential);
+        let canonical = hex(canonical_hash(parts, &signed, body)?);
+        let (date, scope) = (signed.date.as_bytes(), credential.scope.as_bytes());
+        mac.update(&[ALGORITHM.as_bytes(), b"\n", date, b"\n", scope, b"\n", &canonical].concat());
         let signature = unhex(&signed.signature).ok_or_else(mismatch)?;
         mac.verify_slice(&signature).map_err(|_| mismatch())?;
         Ok(Caller { key: &key.id, access: key.access })
@@ -117,8 +120,8 @@ impl Verifier {
     /// Takes a credential apart, and tells everything that is wrong with its scope at once.
     fn credential<'a>(&self, signed: &'a Signed<'_>) -> Result<Credential<'a>, Fault> {
         let text = signed.credential.trim_end_matches('/');
-        let mut parts = text.as_bytes().split(|byte| *byte == b'/');
-        let mut part = || parts.next().map(|part| std::str::from_utf8(part).expect("cut at ASCII characters"));
+        let mut parts = pieces(text, |byte| byte == b'/');
+        let mut part = || parts.next();
         let five = [part(), part(), part(), part(), part()];
         let ([Some(key), Some(day), Some(region), Some(service), Some(terminator)], None) = (five, part()) else {
             let text = &signed.credential;
@@ -128,21 +131,23 @@ impl Verifier {
         };
         let date = &*signed.date;
         let signed_day = date.get(..8).unwrap_or_default();
-        let wrong = [
-            (region != self.region).then(|| format!("Credential should be scoped to a valid region, not '{region}'. ")),
-            (service != self.service)
-                .then(|| format!("Credential should be scoped to correct service: '{}'. ", self.service)),
-            (terminator != "aws4_request").then(|| {
-                format!("Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'. ")
-            }),
-            (day != signed_day).then(|| {
-                format!(
-                    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
-                     '{day}' != '{signed_day}', from '{date}'. "
-                )
-            }),
-        ];
-        let wrong: String = wrong.into_iter().flatten().collect();
+        let mut wrong = String::new();
+        if region != self.region {
+            wrong += &format!("Credential should be scoped to a valid region, not '{region}'. ");
+        }
+        if service != self.service {
+            wrong += &format!("Credential should be scoped to correct service: '{}'. ", self.service);
+        }
+        if terminator != "aws4_request" {
+            wrong +=
+                &format!("Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'. ");
+        }
+        if day != signed_day {
+            wrong += &format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+                 '{day}' != '{signed_day}', from '{date}'. "
+            );
+        }
         if !wrong.is_empty() {
             return Err(invalid(wrong.trim_end()));
         }
@@ -150,18 +155,17 @@ impl Verifier {
     }
 
     /// An HMAC with the key derived from the secret, the date, the region and the service.
-    fn keyed(&self, secret: &str, credential: &Credential<'_>) -> Hmac<Sha256> {
-        let Credential { key, date, scope: _ } = *credential;
+    fn keyed(&self, key: &AccessKey, credential: &Credential<'_>) -> Hmac<Sha256> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = derived.iter().find(|derived| derived.date == date && derived.key == key) {
+        if let Some(found) = derived.iter().find(|derived| derived.date == credential.date && derived.key == key.id) {
             return found.mac.clone();
         }
         // Full of yesterday's.
         if derived.len() >= DERIVED_MAX {
             derived.clear();
         }
-        let mac = derive(secret, [date, &self.region, self.service]);
-        derived.push(Derived { key: key.into(), date: date.into(), mac: mac.clone() });
+        let mac = derive(&key.secret, [credential.date, &self.region, self.service]);
+        derived.push(Derived { key: key.id.clone(), date: credential.date.to_owned(), mac: mac.clone() });
         mac
     }
 }
@@ -194,10 +198,30 @@ fn derive(secret: &str, scope: [&str; 3]) -> Hmac<Sha256> {
     mac
 }
 
+/// As `split_once`, at ASCII characters only, but quick on texts as short as these.
+fn cut(text: &str, mark: impl Fn(u8) -> bool) -> Option<(&str, &str)> {
+    let at = text.bytes().position(mark)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// As `split`, with the same restriction for the same reason.
+fn pieces(text: &str, mark: impl Fn(u8) -> bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let parted = cut(text, &mark);
+        rest = parted.map(|(_, rest)| rest);
+        Some(parted.map_or(text, |(piece, _)| piece))
+    })
+}
+
+/// Parameters of the `Authorization` header, in the order of complaints.
+const PARAMETERS: [&str; 3] = ["Credential", "Signature", "SignedHeaders"];
+
 impl<'p> Signed<'p> {
     fn of(parts: &'p Parts) -> Result<Signed<'p>, Fault> {
         let query = parts.uri.query().unwrap_or_default();
-        let in_query = query.split('&').any(|pair| pair.split('=').next() == Some("X-Amz-Algorithm"));
+        let in_query = pieces(query, |byte| byte == b'&').any(|pair| pair.split('=').next() == Some("X-Amz-Algorithm"));
         match (parts.headers.get(AUTHORIZATION), in_query) {
             (Some(_), true) => {
                 Err(invalid("Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."))
@@ -216,9 +240,24 @@ impl<'p> Signed<'p> {
             return Err(missing());
         }
         let date = headers.get(X_AMZ_DATE).or_else(|| headers.get(DATE)).and_then(|value| value.to_str().ok());
-        let (algorithm, parameters) = header.split_once(' ').unwrap_or((header, ""));
-        let names = ["Credential", "Signature", "SignedHeaders"];
-        if let (Some([credential, signature, signed_headers]), Some(date)) = (all_of(names, parameters), date) {
+        let (algorithm, parameters) = cut(header, |byte| byte == b' ').unwrap_or((header, ""));
+        // As AWS does by now, messages repeat the header's hash, not the header: they end in logs.
+        let hash = || STANDARD.encode(Sha256::digest(header));
+        let mut found = [None; 3];
+        for pair in pieces(parameters, |byte| matches!(byte, b',' | b' ')).filter(|pair| !pair.is_empty()) {
+            let Some((name, value)) = cut(pair, |byte| byte == b'=') else {
+                return Err(incomplete(format!(
+                    "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header (hashed with \
+                     SHA-256 and encoded with Base64): '{}'.",
+                    hash()
+                )));
+            };
+            if let Some(place) = PARAMETERS.iter().position(|parameter| *parameter == name) {
+                found[place].get_or_insert(value);
+            }
+        }
+        let found = found.map(|value| value.filter(|value| !value.is_empty()));
+        if let ([Some(credential), Some(signature), Some(signed_headers)], Some(date)) = (found, date) {
             return Ok(Signed {
                 algorithm: algorithm.into(),
                 credential: credential.into(),
@@ -229,34 +268,14 @@ impl<'p> Signed<'p> {
                 in_query: false,
             });
         }
-        Err(Signed::complaint(header, parameters, names, date.is_some()))
-    }
-
-    /// What is wrong with an `Authorization` header.
-    fn complaint(header: &str, parameters: &str, names: [&str; 3], dated: bool) -> Fault {
-        let pairs = || parameters.split([',', ' ']).filter(|pair| !pair.is_empty());
-        // As AWS does by now, messages repeat the header's hash, not the header: they end in logs.
-        let hash = || STANDARD.encode(Sha256::digest(header));
-        if let Some(pair) = pairs().find(|pair| !pair.contains('=')) {
-            return incomplete(format!(
-                "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header (hashed with \
-                 SHA-256 and encoded with Base64): '{}'.",
-                hash()
-            ));
-        }
-        let find = |name: &str| {
-            let mut values = pairs().filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
-            values.next().map(|(_, value)| value).filter(|value| !value.is_empty())
-        };
-        let found = names.map(find);
         let mut message = String::new();
-        for (name, _) in names.iter().zip(found).filter(|(_, found)| found.is_none()) {
+        for (name, _) in PARAMETERS.iter().zip(found).filter(|(_, found)| found.is_none()) {
             message += &format!("Authorization header requires '{name}' parameter. ");
         }
-        if !dated {
+        if date.is_none() {
             message += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
         }
-        incomplete(format!("{message}(Hashed with SHA-256 and encoded with Base64) Authorization={}", hash()))
+        Err(incomplete(format!("{message}(Hashed with SHA-256 and encoded with Base64) Authorization={}", hash())))
     }
 
     /// A presigned URL.
@@ -280,30 +299,6 @@ impl<'p> Signed<'p> {
         let expires_ms = find("X-Amz-Expires").map(expires).transpose()?;
         Ok(Signed { algorithm, credential, signed_headers, signature, date, expires_ms, in_query: true })
     }
-}
-
-/// The first value of each name, in one pass; `None` where one is missing or anything is amiss.
-fn all_of<'p>(names: [&str; 3], mut parameters: &'p str) -> Option<[&'p str; 3]> {
-    let mut found = [""; 3];
-    while !parameters.is_empty() {
-        let end = parameters.bytes().position(|byte| matches!(byte, b',' | b' ')).unwrap_or(parameters.len());
-        let pair = &parameters[..end];
-        parameters = parameters.get(end + 1..).unwrap_or_default();
-        if pair.is_empty() {
-            continue;
-        }
-        let equals = pair.bytes().position(|byte| byte == b'=')?;
-        if let Some(place) = names.iter().position(|name| *name == &pair[..equals]) {
-            let value = &pair[equals + 1..];
-            if value.is_empty() {
-                return None;
-            }
-            if found[place].is_empty() {
-                found[place] = value;
-            }
-        }
-    }
-    found.iter().all(|value| !value.is_empty()).then_some(found)
 }
 
 fn missing() -> Fault {
@@ -338,35 +333,39 @@ fn fresh(signed: &Signed<'_>, now_ms: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The canonical request, in one piece: hashing many small ones costs more than putting them together.
-fn canonical(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut out = Vec::with_capacity(1024);
-    for line in [
-        parts.method.as_str(),
-        &canonical_path(parts.uri.path()),
-        &canonical_query(parts.uri.query().unwrap_or_default(), signed.in_query),
-    ] {
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
-    }
-    for name in signed.signed_headers.as_bytes().split(|byte| *byte == b';') {
+/// SHA-256 of the canonical request, put together first: hashing many small pieces costs more.
+fn canonical_hash(parts: &Parts, signed: &Signed<'_>, body: &[u8]) -> Result<[u8; 32], Fault> {
+    let mut hash = Sha256::new();
+    let mut out = Vec::with_capacity(CANONICAL_BYTES);
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b'\n');
+    canonical_path(parts.uri.path(), &mut out);
+    out.push(b'\n');
+    canonical_query(parts.uri.query().unwrap_or_default(), signed.in_query, &mut out);
+    out.push(b'\n');
+    for name in pieces(&signed.signed_headers, |byte| byte == b';') {
         canonical_header(parts, name, &mut out)?;
+        // Whoever names a long header over and over gets no memory for it.
+        if out.len() > CANONICAL_BYTES {
+            hash.update(&out);
+            out.clear();
+        }
     }
     out.push(b'\n');
     out.extend_from_slice(signed.signed_headers.as_bytes());
     out.push(b'\n');
     // Always of the body received: a client that signed another hash does not match.
-    out.extend_from_slice(hex(&Sha256::digest(body)).as_bytes());
-    Ok(out)
+    out.extend_from_slice(&hex(Sha256::digest(body).into()));
+    hash.update(&out);
+    Ok(hash.finalize().into())
 }
 
 /// `name:value`, values of a repeated header joined by commas, spaces trimmed and runs of them made one.
-fn canonical_header(parts: &Parts, name: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    out.extend(name.iter().map(u8::to_ascii_lowercase));
+fn canonical_header(parts: &Parts, name: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
+    out.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
     out.push(b':');
-    let name = HeaderName::from_bytes(name).map_err(|_| mismatch())?;
     let mut any = false;
-    for value in parts.headers.get_all(&name) {
+    for value in parts.headers.get_all(name) {
         if std::mem::replace(&mut any, true) {
             out.push(b',');
         }
@@ -384,7 +383,9 @@ fn canonical_header(parts: &Parts, name: &[u8], out: &mut Vec<u8>) -> Result<(),
     if !any {
         // HTTP/2 has the host in the URI.
         match parts.uri.authority() {
-            Some(authority) if name == http::header::HOST => out.extend_from_slice(authority.as_str().as_bytes()),
+            Some(authority) if name.eq_ignore_ascii_case("host") => {
+                out.extend_from_slice(authority.as_str().as_bytes());
+            }
             _ => return Err(mismatch()),
         }
     }
@@ -396,11 +397,9 @@ fn unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
-fn percent_encode(out: &mut String, byte: u8) {
+fn percent_encode(out: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.push('%');
-    out.push(char::from(HEX[usize::from(byte >> 4)]));
-    out.push(char::from(HEX[usize::from(byte & 15)]));
+    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }
 
 /// A query parameter's value. What is no encoding stays as it is: the signature will not match.
@@ -420,7 +419,7 @@ fn percent_decode(text: &str) -> Cow<'_, str> {
 }
 
 /// The path, dots resolved, each byte encoded once more than it was received.
-fn canonical_path(path: &str) -> String {
+fn canonical_path(path: &str, out: &mut Vec<u8>) {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -429,22 +428,23 @@ fn canonical_path(path: &str) -> String {
             other => segments.push(other),
         }
     }
-    let mut out = String::with_capacity(path.len() + 1);
     for segment in &segments {
-        out.push('/');
+        out.push(b'/');
         for byte in segment.bytes() {
-            if unreserved(byte) { out.push(char::from(byte)) } else { percent_encode(&mut out, byte) }
+            if unreserved(byte) { out.push(byte) } else { percent_encode(out, byte) }
         }
     }
     if segments.is_empty() || path.ends_with('/') {
-        out.push('/');
+        out.push(b'/');
     }
-    out
 }
 
 /// The query's parameters as received (clients encode them already), sorted by name and value; without the signature,
 /// where it is among them.
-fn canonical_query(query: &str, signed: bool) -> String {
+fn canonical_query(query: &str, signed: bool, out: &mut Vec<u8>) {
+    if query.is_empty() {
+        return;
+    }
     let mut pairs: Vec<(&str, &str)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -453,21 +453,20 @@ fn canonical_query(query: &str, signed: bool) -> String {
         .collect();
     pairs.sort_unstable();
     let encoded: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    encoded.join("&")
+    out.extend_from_slice(encoded.join("&").as_bytes());
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: [u8; 32]) -> [u8; 64] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        out.push(char::from(HEX[usize::from(byte >> 4)]));
-        out.push(char::from(HEX[usize::from(byte & 15)]));
+    let mut out = [0; 64];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
     out
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    Some(DIGITS[usize::from(byte)]).filter(|digit| *digit < 16)
+    Some(DIGITS[usize::from(byte)]).filter(|value| *value < 16)
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -501,13 +500,14 @@ pub(crate) fn sign(secret: &str, scope: &str, headers: &[(&str, &str)], body: &s
     let parts: Vec<&str> = scope.split('/').collect();
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let canonical = format!("POST\n/\n\n{lines}\n{}\n{}", names.join(";"), hex(&Sha256::digest(body)));
+    let hex = |bytes: [u8; 32]| String::from_utf8_lossy(&hex(bytes)).into_owned();
+    let canonical = format!("POST\n/\n\n{lines}\n{}\n{}", names.join(";"), hex(Sha256::digest(body).into()));
     let date = headers.iter().find(|(name, _)| *name == "x-amz-date").map_or("", |(_, value)| value);
     let mut mac = derive(secret, [parts[1], parts[2], parts[3]]);
     mac.update(
-        format!("{ALGORITHM}\n{date}\n{}\n{}", parts[1..].join("/"), hex(&Sha256::digest(canonical))).as_bytes(),
+        format!("{ALGORITHM}\n{date}\n{}\n{}", parts[1..].join("/"), hex(Sha256::digest(canonical).into())).as_bytes(),
     );
-    hex(&mac.finalize().into_bytes())
+    hex(mac.finalize().into_bytes().into())
 }
 
 #[cfg(test)]

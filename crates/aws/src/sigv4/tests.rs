@@ -146,6 +146,27 @@ fn a_session_token_is_taken() {
 }
 
 #[test]
+fn of_a_parameter_given_twice_the_first_counts() {
+    for again in ["Credential=", "Credential=a/b", "Signature="] {
+        let parts = vote(&format!("{VOTE_AUTHORIZATION}, {again}"));
+        assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+    }
+}
+
+#[test]
+fn a_request_longer_than_is_hashed_at_once_is_accepted() {
+    let long = "x".repeat(3 * CANONICAL_BYTES);
+    let headers = [("host", "localhost:8000"), ("my-header", &*long), ("x-amz-date", "20150830T123600Z")];
+    let scope = "AKIDEXAMPLE/20150830/us-east-1/dynamodb/aws4_request";
+    let signature = sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope, &headers, VOTE);
+    let mut parts = vote(&format!(
+        "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;my-header;x-amz-date, Signature={signature}"
+    ));
+    parts.headers.insert("my-header", http::HeaderValue::from_str(&long).expect("a header's value"));
+    assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+}
+
+#[test]
 fn refusals_say_what_aws_says() {
     expect_test::expect![[r#"
         InvalidSignature: Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)
