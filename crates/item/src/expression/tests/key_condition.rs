@@ -126,12 +126,12 @@ fn values_must_fit_the_schema() {
     );
 }
 
-/// On an index by (tenant, year) and within it by (place, rank).
+/// On an index by (tenant, season) and within it by (place, score).
 fn check_index(text: &str, expected: Expect) {
     let attribute = |name: &str, kind| KeyAttribute { name: name.to_string(), kind };
     let schema = IndexSchema {
-        partition: vec![attribute("tenant", KeyKind::S), attribute("year", KeyKind::N)],
-        sort: vec![attribute("place", KeyKind::S), attribute("rank", KeyKind::N)],
+        partition: vec![attribute("tenant", KeyKind::S), attribute("season", KeyKind::N)],
+        sort: vec![attribute("place", KeyKind::S), attribute("score", KeyKind::N)],
     };
     let all = [":t: 'a'", ":y: 7", ":p: 'x'", ":r: 1", ":s: 2", ":e: ''"];
     let used: Vec<&str> = all.into_iter().filter(|value| text.contains(&value[..2])).collect();
@@ -147,33 +147,32 @@ fn check_index(text: &str, expected: Expect) {
 
 #[test]
 fn an_index_takes_all_partition_attributes_and_sort_attributes_from_the_left() {
-    check_index("tenant = :t AND year = :y", expect![[r#"[S("a"), N(7)] [] All"#]]);
-    check_index("place > :p AND year = :y AND tenant = :t", expect![[r#"[S("a"), N(7)] [] Greater(S("x"))"#]]);
+    check_index("tenant = :t AND season = :y", expect![[r#"[S("a"), N(7)] [] All"#]]);
+    check_index("place > :p AND season = :y AND tenant = :t", expect![[r#"[S("a"), N(7)] [] Greater(S("x"))"#]]);
     check_index(
-        "tenant = :t AND year = :y AND place = :p AND rank BETWEEN :r AND :s",
+        "tenant = :t AND season = :y AND place = :p AND score BETWEEN :r AND :s",
         expect![[r#"[S("a"), N(7)] [S("x")] Between(N(1), N(2))"#]],
     );
+    check_index("tenant = :t AND season = :y AND place = :p", expect![[r#"[S("a"), N(7)] [] Equal(S("x"))"#]]);
+    check_index("tenant = :t", expect!["Query condition missed key schema element: season"]);
+    check_index("tenant = :t AND place = :p", expect!["Query condition missed key schema element: season"]);
+    check_index("tenant = :t AND season > :y", expect!["Query key condition not supported"]);
     check_index(
-        "tenant = :t AND year = :y AND place = :p",
-        expect![[r#"[S("a"), N(7)] [] Equal(S("x"))"#]],
-    );
-    check_index("tenant = :t", expect!["Query condition missed key schema element: year"]);
-    check_index("tenant = :t AND place = :p", expect!["Query condition missed key schema element: year"]);
-    check_index("tenant = :t AND year > :y", expect!["Query key condition not supported"]);
-    check_index(
-        "tenant = :t AND year = :y AND rank = :r",
+        "tenant = :t AND season = :y AND score = :r",
         expect!["Query condition missed key schema element: place"],
     );
     check_index(
-        "tenant = :t AND year = :y AND place > :p AND rank = :r",
+        "tenant = :t AND season = :y AND place > :p AND score = :r",
         expect!["Query key condition not supported"],
     );
     check_index(
-        "tenant = :t AND year = :y AND place = :p AND rank = :r AND other = :s",
+        "tenant = :t AND season = :y AND place = :p AND score = :r AND more = :s",
         expect!["Query key condition not supported"],
     );
     check_index(
-        "tenant = :e AND year = :y",
-        expect!["One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: by_place, IndexKey: tenant"],
+        "tenant = :e AND season = :y",
+        expect![
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: by_place, IndexKey: tenant"
+        ],
     );
 }
