@@ -4,7 +4,7 @@ use crate::json::{self, Malformed};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use item::{Item, KeyError, codec::DecodeError, expression::Invalid};
+use item::{Item, KeyError, KeyKind, PARTITION_BYTES_MAX, codec::DecodeError, expression::Invalid};
 use std::{
     hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU64, Ordering},
@@ -30,11 +30,13 @@ pub(crate) enum Code {
     IncompleteSignature,
     InternalServerError,
     InvalidSignature,
+    LimitExceeded,
     MissingAuthenticationToken,
     RequestTooLarge,
     ResourceInUse,
     ResourceNotFound,
     Serialization,
+    TableNotFound,
     Throttling,
     TransactionCanceled,
     TransactionConflict,
@@ -57,11 +59,13 @@ impl Code {
             Code::IncompleteSignature => "com.amazon.coral.service#IncompleteSignatureException",
             Code::InternalServerError => "com.amazonaws.dynamodb.v20120810#InternalServerError",
             Code::InvalidSignature => "com.amazon.coral.service#InvalidSignatureException",
+            Code::LimitExceeded => "com.amazonaws.dynamodb.v20120810#LimitExceededException",
             Code::MissingAuthenticationToken => "com.amazon.coral.service#MissingAuthenticationTokenException",
             Code::RequestTooLarge => "com.amazon.coral.service#RequestEntityTooLargeException",
             Code::ResourceInUse => "com.amazonaws.dynamodb.v20120810#ResourceInUseException",
             Code::ResourceNotFound => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
             Code::Serialization => "com.amazon.coral.service#SerializationException",
+            Code::TableNotFound => "com.amazonaws.dynamodb.v20120810#TableNotFoundException",
             Code::Throttling => "com.amazon.coral.availability#ThrottlingException",
             Code::TransactionCanceled => "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
             Code::TransactionConflict => "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
@@ -247,9 +251,7 @@ impl From<db::Error> for Fault {
             Error::Trimmed(_) => trimmed(),
             Error::IndexKey { index, error } => Fault::validation(index_key(index, error)),
             Error::IndexNotFound(_) => Fault::new(Code::ResourceNotFound, "Requested resource not found"),
-            Error::IndexExists(name) => {
-                Fault::validation(format!("Attempting to create an index which already exists: {name}"))
-            }
+            Error::IndexExists(_) => Fault::validation("Attempting to create an index which already exists"),
             Error::Canceled(reasons) => {
                 let reason = |error: &Option<Error>| error.clone().map(|error| Fault::from(error).into());
                 Fault::canceled(reasons.iter().map(|error| reason(error).unwrap_or_default()).collect())
@@ -280,16 +282,30 @@ fn index_key(index: &str, error: &KeyError) -> String {
             "One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: {expected} Actual: \
              {actual} IndexName: {index}"
         ),
-        KeyError::Empty { name } => format!(
+        KeyError::Empty { name, kind } => format!(
             "One or more parameter values are not valid. A value specified for a secondary index key is not supported. \
-             The AttributeValue for a key attribute cannot contain an empty string value. IndexName: {index}, IndexKey: \
-             {name}"
+             The AttributeValue for a key attribute cannot contain an empty {} value. IndexName: {index}, IndexKey: \
+             {name}",
+            empty_kind(*kind)
         ),
-        KeyError::TooLong { limit, .. } => format!(
-            "One or more parameter values were invalid: Size of index key has exceeded the maximum size limit of{limit} \
-             bytes"
-        ),
+        KeyError::TooLong { limit, .. } => too_long(*limit).to_string(),
         KeyError::Missing { .. } | KeyError::Count => error.to_string(),
+    }
+}
+
+/// AWS's word for the type of a key whose value is empty.
+pub(crate) fn empty_kind(kind: KeyKind) -> &'static str {
+    if kind == KeyKind::B { "binary" } else { "string" }
+}
+
+/// A key attribute that is too long, of a table or an index: the two limits have words of their own. The missing space
+/// is AWS's.
+pub(crate) fn too_long(limit: usize) -> &'static str {
+    if limit == PARTITION_BYTES_MAX {
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"
+    } else {
+        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of \
+         1024 bytes"
     }
 }
 

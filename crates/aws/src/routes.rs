@@ -2,7 +2,7 @@
 
 use crate::{
     Access, Inner,
-    dynamodb::{batch, items, query, tables, tags, transact, ttl},
+    dynamodb::{backups, batch, items, query, tables, tags, transact, ttl},
     protocol::{Code, Fault},
     retry, streams,
 };
@@ -96,6 +96,8 @@ pub(crate) static ROUTES: &[Route] = &[
     writes("TagResource", tags::tag),
     writes("UntagResource", tags::untag),
     reads("ListTagsOfResource", tags::list),
+    reads("DescribeContinuousBackups", backups::describe),
+    writes("UpdateContinuousBackups", backups::update),
     reads("DescribeLimits", tables::describe_limits),
     reads("DescribeEndpoints", tables::describe_endpoints),
 ];
@@ -106,7 +108,6 @@ static NOT_HERE: &[&str] = &[
     "CreateBackup",
     "CreateGlobalTable",
     "DescribeBackup",
-    "DescribeContinuousBackups",
     "DescribeContributorInsights",
     "DescribeExport",
     "DescribeImport",
@@ -125,7 +126,6 @@ static NOT_HERE: &[&str] = &[
     "PutResourcePolicy",
     "RestoreTableFromBackup",
     "RestoreTableToPointInTime",
-    "UpdateContinuousBackups",
 ];
 
 /// The place of the route that `X-Amz-Target` names.

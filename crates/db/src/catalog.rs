@@ -1,7 +1,8 @@
 //! The catalogue: which tables and streams there are. Its rows are items, written through the log like all else.
 
 use crate::{
-    Backfill, Billing, Expiry, Index, IndexSpec, Projected, Stream, StreamViewType, Table, TableSpec, ViewSpec, rows,
+    Backfill, Billing, Expiry, Index, IndexSpec, Projected, Stream, StreamViewType, Table, TableClass, TableSpec,
+    ViewSpec, rows,
 };
 use item::{IndexSchema, Item, KeyAttribute, KeyKind, KeySchema, Number, Seq, TableId, Value, codec};
 use std::{
@@ -234,6 +235,9 @@ fn table_item(table: &Table) -> Item {
         item.insert("view", Value::M(view));
     }
     put_billing(&mut item, spec.billing);
+    if spec.class == TableClass::InfrequentAccess {
+        item.insert("infrequent_access", Value::Bool(true));
+    }
     if let Some(ttl) = &spec.ttl {
         item.insert("ttl", text(ttl));
     }
@@ -367,6 +371,10 @@ fn table_of(item: &Item) -> Option<Table> {
         Some(expiry) => Some(expiry_of(expiry)?),
         None => None,
     };
+    let class = match item.get("infrequent_access") {
+        Some(Value::Bool(true)) => TableClass::InfrequentAccess,
+        _ => TableClass::Standard,
+    };
     let uuid = match item.get("uuid")? {
         Value::B(uuid) => uuid.as_slice().try_into().ok()?,
         _ => return None,
@@ -379,6 +387,7 @@ fn table_of(item: &Item) -> Option<Table> {
         view,
         deletion_protection: item.get("deletion_protection") == Some(&Value::Bool(true)),
         billing: get_billing(item)?,
+        class,
         ttl: get_text(item, "ttl"),
         tags: get_pairs(item, "tags")?,
         indexes: Vec::new(),

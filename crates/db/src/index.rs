@@ -42,6 +42,11 @@ pub enum Projected {
 }
 
 impl Projected {
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Projected::All
+    }
+
     fn keeps(&self, name: &str) -> bool {
         match self {
             Projected::All => true,

@@ -31,5 +31,7 @@ pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use index::{Backfill, Expiry, Index, Projected};
 pub use read::{Image, IndexQuery, IndexScan, Page, PageEnd, Query, Scan};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
-pub use table::{Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableSpec, TableStats, TableUpdate, ViewSpec};
+pub use table::{
+    Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableClass, TableSpec, TableStats, TableUpdate, ViewSpec,
+};
 pub use write::{Answered, Op, RetryToken, Ticket, Transacted, Write, Written};

@@ -18,6 +18,7 @@ pub struct TableSpec {
     pub view: Option<ViewSpec>,
     pub deletion_protection: bool,
     pub billing: Billing,
+    pub class: TableClass,
     /// Name of the attribute that holds the expiry time, epoch seconds.
     pub ttl: Option<String>,
     pub tags: Vec<(String, String)>,
@@ -59,6 +60,7 @@ impl TableSpec {
             view: None,
             deletion_protection: false,
             billing: Billing::OnDemand,
+            class: TableClass::Standard,
             ttl: None,
             tags: Vec::new(),
             indexes: Vec::new(),
@@ -84,6 +86,13 @@ pub enum Billing {
     },
 }
 
+/// What DynamoDB charges by; reported, without effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableClass {
+    Standard,
+    InfrequentAccess,
+}
+
 /// A change to a table's settings; `None` leaves a setting as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableUpdate {
@@ -91,6 +100,7 @@ pub struct TableUpdate {
     pub stream: Option<Option<StreamViewType>>,
     pub deletion_protection: Option<bool>,
     pub billing: Option<Billing>,
+    pub class: Option<TableClass>,
     pub ttl: Option<Option<String>>,
     pub tags: Option<Vec<(String, String)>>,
     /// A new definition: the view is cleared and filled again.

@@ -78,8 +78,8 @@ impl IndexSchema {
     /// Checks the attributes that are there.
     fn check_present(&self, item: &Item) -> Result<(), KeyError> {
         let check = |attributes: &[KeyAttribute], limit| {
-            let present = attributes.iter().filter(|attribute| item.get(&attribute.name).is_some());
-            present.map(|attribute| key_value(item, attribute, limit).map(drop)).collect::<Result<(), _>>()
+            let mut present = attributes.iter().filter(|attribute| item.get(&attribute.name).is_some());
+            present.try_for_each(|attribute| key_value(item, attribute, limit).map(drop))
         };
         check(&self.partition, PARTITION_BYTES_MAX)?;
         check(&self.sort, SORT_BYTES_MAX)

@@ -50,7 +50,7 @@ pub enum KeyError {
     #[error("type mismatch for key {name}: expected {expected}, actual {actual}")]
     WrongType { name: String, expected: &'static str, actual: &'static str },
     #[error("the value of key {name} is empty")]
-    Empty { name: String },
+    Empty { name: String, kind: KeyKind },
     #[error("the value of key {name} has {bytes} bytes, more than {limit}")]
     TooLong { name: String, bytes: usize, limit: usize },
     #[error("the number of key attributes does not match the schema")]
@@ -78,7 +78,7 @@ impl KeyError {
         match self {
             KeyError::Missing { name }
             | KeyError::WrongType { name, .. }
-            | KeyError::Empty { name }
+            | KeyError::Empty { name, .. }
             | KeyError::TooLong { name, .. } => Some(name),
             KeyError::Count => None,
         }
@@ -149,7 +149,7 @@ pub(crate) fn key_value(item: &Item, attribute: &KeyAttribute, limit: usize) -> 
         }
     };
     match key.bytes() {
-        Some([]) => Err(KeyError::Empty { name: name() }),
+        Some([]) => Err(KeyError::Empty { name: name(), kind: attribute.kind }),
         Some(bytes) if bytes.len() > limit => Err(KeyError::TooLong { name: name(), bytes: bytes.len(), limit }),
         _ => Ok(key),
     }

@@ -1,7 +1,7 @@
 //! BatchGetItem and BatchWriteItem.
 
 use super::{
-    capacity,
+    capacity::{self, Units},
     expressions::{Bound, Names, check_together, projected},
     keys, legacy,
     validate::{Checks, Consumed, is_name},
@@ -12,7 +12,7 @@ use crate::{
     routes::{Call, Step},
 };
 use db::{Op, Table, Write, Written};
-use item::{Item, Key, Origin, TableId, expression::Projection, size};
+use item::{Item, Key, KeyValue, Origin, TableId, Value, expression::Projection, size};
 use std::{collections::HashSet, sync::Arc};
 
 /// Keys of one BatchGetItem.
@@ -287,17 +287,19 @@ fn hand_back(out: &mut Vec<u8>, gets: &Gets, read: usize) {
 /// What a BatchWriteItem's answer shows.
 pub(crate) struct Reply {
     consumed: Consumed,
-    /// The table of each write, for capacity.
-    tables: Vec<Arc<Table>>,
+    /// Whether sizes of item collections are told.
+    collections: bool,
+    /// The table and the partition of each write.
+    places: Vec<(Arc<Table>, KeyValue)>,
 }
 
 pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
     let input: BatchWriteItemInput<'_> = json::decode(call.body)?;
-    let consumed = check_writes(&input)?;
+    let (consumed, collections) = check_writes(&input)?;
     let requests = input.items.map(|items| items.0).unwrap_or_default();
     check_values(&requests)?;
     let mut writes = Vec::new();
-    let mut tables = Vec::new();
+    let mut places = Vec::new();
     let mut seen: HashSet<(TableId, Key)> = HashSet::new();
     for (name, requests) in requests {
         let table = call.table(&name)?;
@@ -306,15 +308,16 @@ pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
             if !seen.insert((write.table, write.key.clone())) {
                 return Err(Fault::validation(DUPLICATES));
             }
+            places.push((Arc::clone(&table), write.key.partition.clone()));
             writes.push(write);
-            tables.push(Arc::clone(&table));
         }
     }
     let ticket = call.door.db.write_batch(writes, call.retry_token());
-    Ok(Step::Batch(ticket, Reply { consumed, tables }))
+    Ok(Step::Batch(ticket, Reply { consumed, collections, places }))
 }
 
-fn check_writes(input: &BatchWriteItemInput<'_>) -> Result<Consumed, Fault> {
+/// What is asked for besides: consumed capacity, sizes of item collections.
+fn check_writes(input: &BatchWriteItemInput<'_>) -> Result<(Consumed, bool), Fault> {
     let requests = input.items.as_deref().unwrap_or_default();
     if input.items.is_some() && requests.is_empty() {
         return Err(Fault::validation(
@@ -324,7 +327,7 @@ fn check_writes(input: &BatchWriteItemInput<'_>) -> Result<Consumed, Fault> {
     }
     let mut checks = Checks::default();
     let consumed = checks.consumed(input.consumed.as_ref());
-    checks.item_collection_metrics(input.metrics.as_ref());
+    let collections = checks.item_collection_metrics(input.metrics.as_ref());
     checks.required("requestItems", input.items.is_some());
     checks.finish()?;
     let mut checks = Checks::default();
@@ -348,7 +351,7 @@ fn check_writes(input: &BatchWriteItemInput<'_>) -> Result<Consumed, Fault> {
     if requests.iter().map(|(_, requests)| requests.len()).sum::<usize>() > WRITES_MAX {
         return Err(Fault::validation("Too many items requested for the BatchWriteItem call"));
     }
-    Ok(consumed)
+    Ok((consumed, collections))
 }
 
 fn check_values(requests: &[(Text<'_>, List<WriteRequest>)]) -> Result<(), Fault> {
@@ -386,7 +389,11 @@ fn check_values(requests: &[(Text<'_>, List<WriteRequest>)]) -> Result<(), Fault
 
 fn one(table: &Table, request: WriteRequest) -> Result<Write, Fault> {
     let (key, op) = match (request.put.and_then(|put| put.item), request.delete.and_then(|delete| delete.key)) {
-        (Some(put), _) => (keys::of_batch_item(&table.spec.key, &put.item)?, Op::Put(put.item)),
+        (Some(put), _) => {
+            let key = keys::of_batch_item(&table.spec.key, &put.item)?;
+            keys::check_indexed(table, &put.item)?;
+            (key, Op::Put(put.item))
+        }
         (None, delete) => (keys::exact(&table.spec.key, &delete.unwrap_or_default().item)?, Op::Delete),
     };
     Ok(Write { table: table.id, key, op, condition: None, origin: Origin::Client })
@@ -402,23 +409,52 @@ impl Reply {
         if self.consumed != Consumed::None {
             self.capacity(&mut response, &written);
         }
+        if self.collections {
+            self.collections(&mut response);
+        }
         response.end();
         Ok(out)
     }
 
     fn capacity(&self, response: &mut Object<'_>, written: &[Written]) {
-        let mut totals: Vec<(&Table, f64)> = Vec::new();
-        for (table, written) in self.tables.iter().zip(written) {
-            let units = capacity::of_write(written.old.as_ref(), written.new.as_ref());
+        let mut totals: Vec<(&Table, Units<'_>)> = Vec::new();
+        for ((table, _), written) in self.places.iter().zip(written) {
+            let units = Units::of_write(table, written.old.as_ref(), written.new.as_ref());
             match totals.last_mut() {
-                Some((last, total)) if last.id == table.id => *total += units,
+                Some((last, total)) if last.id == table.id => total.add(units),
                 _ => totals.push((table, units)),
             }
         }
         let mut array = response.array("ConsumedCapacity");
         for (table, units) in totals {
-            capacity::write(array.object(), self.consumed, &table.spec.name, units);
+            units.write(array.object(), self.consumed, &table.spec.name);
         }
         array.end();
+    }
+
+    /// Each collection once, by table; only tables with local indexes have any to tell of.
+    fn collections(&self, response: &mut Object<'_>) {
+        let mut tables: Vec<(&Table, Vec<&KeyValue>)> = Vec::new();
+        for (table, partition) in self.places.iter().filter(|(table, _)| capacity::has_collections(table)) {
+            match tables.last_mut() {
+                Some((last, partitions)) if last.id == table.id => partitions.push(partition),
+                _ => tables.push((table, vec![partition])),
+            }
+        }
+        if tables.is_empty() {
+            return;
+        }
+        let mut metrics = response.object("ItemCollectionMetrics");
+        for (table, mut partitions) in tables {
+            partitions.sort_unstable();
+            partitions.dedup();
+            let mut array = metrics.array(&table.spec.name);
+            for partition in partitions {
+                let attribute = &table.spec.key.partition.name;
+                capacity::write_collection(array.object(), attribute, Value::from(partition.clone()));
+            }
+            array.end();
+        }
+        metrics.end();
     }
 }

@@ -1,13 +1,22 @@
-//! Consumed capacity: the arithmetic and how it is shown.
+//! Consumed capacity: the arithmetic and how it is shown; and the sizes of item collections.
 
 use super::validate::Consumed;
 use crate::json::Object;
-use item::{Item, size};
+use db::{Index, PageEnd, Table};
+use item::{Item, Value, size};
 
 const WRITE_UNIT_BYTES: usize = 1024;
 const READ_UNIT_BYTES: usize = 4096;
 
-/// Units of one write: by the larger image, one at least.
+/// Units by where they were consumed. An index that cost nothing is not there.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Units<'t> {
+    pub table: f64,
+    local: Vec<(&'t str, f64)>,
+    global: Vec<(&'t str, f64)>,
+}
+
+/// Units of one write of the table: by the larger image, one at least.
 pub(super) fn of_write(old: Option<&Item>, new: Option<&Item>) -> f64 {
     of_entry(old.into_iter().chain(new).map(size::item).max().unwrap_or(0))
 }
@@ -19,33 +28,119 @@ pub(super) fn of_entry(bytes: usize) -> f64 {
 
 /// Units of reading so many bytes at once, one read at least; eventually consistent ones cost half.
 pub(super) fn of_read(bytes: usize, consistent: bool) -> f64 {
-    let units = bytes.div_ceil(READ_UNIT_BYTES).max(1) as f64;
-    if consistent { units } else { units / 2.0 }
+    read_units(bytes.div_ceil(READ_UNIT_BYTES).max(1), consistent)
 }
 
-/// Writes the fields of one `ConsumedCapacity`.
-pub(super) fn write(mut object: Object<'_>, consumed: Consumed, table: &str, units: f64) {
-    object.text("TableName", table);
-    object.bare("CapacityUnits", format_args!("{units:.1}"));
-    if consumed == Consumed::Indexes {
-        let mut of_table = object.object("Table");
-        of_table.bare("CapacityUnits", format_args!("{units:.1}"));
-        of_table.end();
+fn read_units(blocks: usize, consistent: bool) -> f64 {
+    if consistent { blocks as f64 } else { blocks as f64 / 2.0 }
+}
+
+impl<'t> Units<'t> {
+    pub fn of_table(units: f64) -> Units<'t> {
+        Units { table: units, ..Units::default() }
     }
+
+    /// One write: of the item, and of the entries that it changes, each rounded up by itself.
+    pub fn of_write(table: &'t Table, old: Option<&Item>, new: Option<&Item>) -> Units<'t> {
+        let mut units = Units::of_table(of_write(old, new));
+        for index in &table.indexes {
+            let written = index.written(table, old, new).into_iter().map(of_entry).sum::<f64>();
+            units.charge(index, written);
+        }
+        units
+    }
+
+    /// One page: of the index, where it is one's, and of the table's items that were fetched for its entries.
+    pub fn of_page<L>(index: Option<&'t Index>, page: &PageEnd<L>, consistent: bool) -> Units<'t> {
+        let read = of_read(page.bytes, consistent);
+        let Some(index) = index else { return Units::of_table(read) };
+        let mut units = Units::of_table(read_units(page.fetched_blocks, consistent));
+        units.charge(index, read);
+        units
+    }
+
+    fn charge(&mut self, index: &'t Index, units: f64) {
+        if units == 0.0 {
+            return;
+        }
+        let list = if index.spec.local { &mut self.local } else { &mut self.global };
+        match list.iter_mut().find(|(name, _)| *name == index.spec.name) {
+            Some((_, sum)) => *sum += units,
+            None => list.push((&index.spec.name, units)),
+        }
+    }
+
+    /// Adds another write of the same table.
+    pub fn add(&mut self, other: Units<'t>) {
+        self.table += other.table;
+        for (list, more) in [(&mut self.local, other.local), (&mut self.global, other.global)] {
+            for (name, units) in more {
+                match list.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, sum)) => *sum += units,
+                    None => list.push((name, units)),
+                }
+            }
+        }
+    }
+
+    fn total(&self) -> f64 {
+        self.table + self.local.iter().chain(&self.global).map(|(_, units)| units).sum::<f64>()
+    }
+
+    /// Writes the fields of one `ConsumedCapacity`.
+    pub fn write(&self, mut object: Object<'_>, consumed: Consumed, table: &str) {
+        object.text("TableName", table);
+        object.bare("CapacityUnits", format_args!("{:.1}", self.total()));
+        if consumed == Consumed::Indexes {
+            one(object.object("Table"), self.table);
+            for (name, list) in [("LocalSecondaryIndexes", &self.local), ("GlobalSecondaryIndexes", &self.global)] {
+                if !list.is_empty() {
+                    let mut map = object.object(name);
+                    list.iter().for_each(|(name, units)| one(map.object(name), *units));
+                    map.end();
+                }
+            }
+        }
+        object.end();
+    }
+}
+
+fn one(mut object: Object<'_>, units: f64) {
+    object.bare("CapacityUnits", format_args!("{units:.1}"));
     object.end();
 }
 
+/// Writes the fields of one `ConsumedCapacity` of a table alone.
+pub(super) fn write(object: Object<'_>, consumed: Consumed, table: &str, units: f64) {
+    Units::of_table(units).write(object, consumed, table);
+}
+
 /// Adds `ConsumedCapacity` to a response, if it was asked for.
-pub(super) fn add(response: &mut Object<'_>, consumed: Consumed, table: &str, units: impl FnOnce() -> f64) {
+pub(super) fn add<'t>(response: &mut Object<'_>, consumed: Consumed, table: &str, units: impl FnOnce() -> Units<'t>) {
     if consumed != Consumed::None {
-        write(response.object("ConsumedCapacity"), consumed, table, units());
+        units().write(response.object("ConsumedCapacity"), consumed, table);
     }
+}
+
+/// Whether the table's item collections have sizes to tell: AWS limits them where there are local indexes.
+pub(super) fn has_collections(table: &Table) -> bool {
+    table.indexes.iter().any(|index| index.spec.local)
+}
+
+/// Writes one `ItemCollectionMetrics`. There is no limit here to come close to: the estimate is AWS's lowest.
+pub(super) fn write_collection(mut object: Object<'_>, attribute: &str, partition: Value) {
+    object.item("ItemCollectionKey", &Item::from_iter([(attribute, partition)]));
+    let mut range = object.array("SizeEstimateRangeGB");
+    for bound in ["0.0", "1.0"] {
+        range.element().extend_from_slice(bound.as_bytes());
+    }
+    range.end();
+    object.end();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use item::Value;
 
     #[test]
     fn units_round_up_and_eventual_reads_cost_half() {

@@ -1,7 +1,7 @@
 //! GetItem, PutItem, UpdateItem, DeleteItem.
 
 use super::{
-    capacity,
+    capacity::{self, Units},
     expressions::{Bound, Names, check_together, projected},
     keys, legacy,
     validate::{Checks, Consumed, Returns},
@@ -13,7 +13,7 @@ use crate::{
 };
 use db::{Op, Table, Write, Written};
 use item::{
-    Item, Origin,
+    Item, KeyValue, Origin, Value,
     expression::{Condition, Update},
     size,
 };
@@ -86,9 +86,11 @@ pub(crate) struct Reply {
     table: Arc<Table>,
     returns: Returns,
     consumed: Consumed,
+    /// The item collection whose size is told, if it is: its partition key.
+    collection: Option<KeyValue>,
     /// The item as it was, when the condition does not hold.
     on_failure: bool,
-    /// For `UPDATED_OLD` and `UPDATED_NEW`.
+    /// For `UPDATED_OLD` and `UPDATED_NEW`, and for complaints about keys of indexes.
     update: Option<Update>,
 }
 
@@ -98,6 +100,7 @@ const LAYER: Layer = Layer::Enveloped;
 struct Common {
     returns: Returns,
     consumed: Consumed,
+    collection: bool,
     on_failure: bool,
     or: bool,
 }
@@ -114,11 +117,11 @@ impl Common {
         let consumed = checks.consumed(consumed);
         checks.table_name(table);
         let returns = checks.returns(returns);
-        checks.item_collection_metrics(metrics);
+        let collection = checks.item_collection_metrics(metrics);
         let or = checks.conditional_operator(operator);
         checks.required(image.0, image.1);
         let on_failure = checks.returns_on_failure(on_failure);
-        Common { returns, consumed, on_failure, or }
+        Common { returns, consumed, collection, on_failure, or }
     }
 }
 
@@ -160,7 +163,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Step, Fault> {
         projected(response.field("Item"), &image, projection.as_ref())?;
     }
     let consistent = input.consistent.is_some_and(|flag| flag.0);
-    capacity::add(&mut response, consumed, &table.spec.name, || capacity::of_read(bytes, consistent));
+    capacity::add(&mut response, consumed, &table.spec.name, || Units::of_table(capacity::of_read(bytes, consistent)));
     response.end();
     Ok(Step::Done(out))
 }
@@ -195,6 +198,7 @@ pub(crate) fn put(call: &Call<'_>) -> Result<Step, Fault> {
     bound.finish(placeholders)?;
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::of_item(&table.spec.key, &item)?;
+    keys::check_indexed(&table, &item)?;
     let write = Write { table: table.id, key, op: Op::Put(item), condition, origin: Origin::Client };
     submit(call, write, table, common, None)
 }
@@ -234,12 +238,11 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
     bound.finish(placeholders)?;
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::exact(&table.spec.key, &key.item)?;
-    if let Some(name) = update.attributes().into_iter().find(|name| table.spec.key.has(name)) {
-        return Err(Fault::from(db::Error::KeyChanged(name.to_string())));
-    }
-    let shown = matches!(common.returns, Returns::UpdatedOld | Returns::UpdatedNew).then(|| update.clone());
+    keys::check_update(&table, &update)?;
+    let kept = matches!(common.returns, Returns::UpdatedOld | Returns::UpdatedNew) || !table.indexes.is_empty();
+    let kept = kept.then(|| update.clone());
     let write = Write { table: table.id, key, op: Op::Update(update), condition, origin: Origin::Client };
-    submit(call, write, table, common, shown)
+    submit(call, write, table, common, kept)
 }
 
 pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
@@ -288,11 +291,12 @@ fn submit(
     update: Option<Update>,
 ) -> Result<Step, Fault> {
     call.door.conflicts.strike_write(&call.door.db, table.id)?;
-    let Common { returns, consumed, on_failure, or: _ } = common;
+    let Common { returns, consumed, collection, on_failure, or: _ } = common;
+    let collection = (collection && capacity::has_collections(&table)).then(|| write.key.partition.clone());
     let db = &call.door.db;
     let retry = call.retry_token();
     let ticket = if call.alone { db.write_here(write, retry) } else { db.write(write, retry) };
-    Ok(Step::Write(ticket, Reply { table, returns, consumed, on_failure, update }))
+    Ok(Step::Write(ticket, Reply { table, returns, consumed, collection, on_failure, update }))
 }
 
 impl Reply {
@@ -304,8 +308,13 @@ impl Reply {
             response.item("Attributes", &shown);
         }
         capacity::add(&mut response, self.consumed, &self.table.spec.name, || {
-            capacity::of_write(written.old.as_ref(), written.new.as_ref())
+            Units::of_write(&self.table, written.old.as_ref(), written.new.as_ref())
         });
+        if let Some(partition) = &self.collection {
+            let attribute = &self.table.spec.key.partition.name;
+            let metrics = response.object("ItemCollectionMetrics");
+            capacity::write_collection(metrics, attribute, Value::from(partition.clone()));
+        }
         response.end();
         Ok(out)
     }
@@ -329,7 +338,7 @@ impl Reply {
         let mut fault = match error {
             // PutItem's size was checked at the door: this one grew.
             db::Error::ItemTooLarge => Fault::validation("Item size to update has exceeded the maximum allowed size"),
-            other => Fault::from(other),
+            other => keys::updated(self.update.as_ref(), other),
         };
         if !self.on_failure {
             fault.item = None;

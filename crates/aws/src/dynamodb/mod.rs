@@ -1,16 +1,22 @@
 //! DynamoDB's operations. Knows JSON shapes, AWS's order of checks and its words; what a write does is `db`'s.
 
+pub(crate) mod backups;
 pub(crate) mod batch;
 mod capacity;
 pub(crate) mod conflicts;
+pub(crate) mod describe;
 mod expressions;
+mod indexes;
 pub(crate) mod items;
+mod key_schema;
 mod keys;
 mod legacy;
 pub(crate) mod names;
 pub(crate) mod query;
+mod source;
 pub(crate) mod tables;
 pub(crate) mod tags;
+mod throughput;
 pub(crate) mod transact;
 pub(crate) mod ttl;
 pub(crate) mod validate;

@@ -1,24 +1,21 @@
-//! Query and Scan.
+//! Query and Scan, of tables and of indexes.
 
 use super::{
-    capacity,
-    expressions::{Bound, Names, check_together, projected},
+    expressions::{Bound, Names, check_together},
     keys, legacy,
-    validate::{Checks, Consumed},
+    source::{self, Request, Source, View},
+    validate::Checks,
 };
 use crate::{
-    Inner,
-    json::{self, Attributes, Flag, Integer, Layer, List, Map, Object, Text, Values},
+    json::{self, Attributes, Flag, Integer, Layer, List, Map, Text, Values},
     protocol::Fault,
     routes::{Call, Step},
 };
-use db::{PageEnd, Query, Scan, Table};
+use db::{IndexQuery, IndexScan, Query, Scan};
 use item::{
-    Key, SortRange,
-    codec::DecodeError,
-    expression::{Condition, KeyCondition, Path, Projection},
+    IndexRange,
+    expression::{Condition, KeyCondition, Projection},
 };
-use std::sync::Arc;
 
 shape! {
     QueryInput<'a> (request) {
@@ -63,23 +60,9 @@ shape! {
     }
 }
 
-/// Items read on the runtime's own threads. Such a page takes some ten microseconds, less than handing it to another
-/// thread; where more is wanted and there, the page is read again elsewhere, so that the runtime is never held up by a
-/// page of a megabyte.
-const INLINE_ITEMS: usize = 64;
-
-/// How a page is shown.
-struct View {
-    table: Arc<Table>,
-    count_only: bool,
-    projection: Option<Projection>,
-    consumed: Consumed,
-    consistent: bool,
-}
-
 /// What `Select` asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Select {
+pub(super) enum Select {
     Specific,
     Count,
     All,
@@ -121,30 +104,6 @@ fn projection_name(expression: bool, attributes_to_get: bool) -> Option<&'static
         (true, _) => Some("ProjectionExpression"),
         (false, true) => Some("AttributesToGet"),
         (false, false) => None,
-    }
-}
-
-/// Key attributes have no parts.
-fn check_scalar<'p>(table: &Table, mut paths: impl Iterator<Item = &'p Path>) -> Result<(), Fault> {
-    match paths.find(|path| path.is_nested() && table.spec.key.has(&path.name)) {
-        None => Ok(()),
-        Some(path) => Err(Fault::validation(format!(
-            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: {}",
-            path.name
-        ))),
-    }
-}
-
-fn check_paths(table: &Table, projection: Option<&Projection>, filter: Option<&Condition>) -> Result<(), Fault> {
-    check_scalar(table, projection.iter().flat_map(|projection| projection.paths()))?;
-    check_scalar(table, filter.iter().flat_map(|filter| filter.paths()))
-}
-
-/// There are no indexes yet, so no table has the one named.
-fn check_index(index: Option<&Text<'_>>) -> Result<(), Fault> {
-    match index {
-        None => Ok(()),
-        Some(name) => Err(Fault::validation(format!("The table does not have the specified index: {}", name.as_str()))),
     }
 }
 
@@ -223,19 +182,38 @@ pub(crate) fn query(call: &Call<'_>) -> Result<Step, Fault> {
     };
     bound.finish(placeholders)?;
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
-    check_index(input.index.as_ref())?;
+    let consistent = input.consistent.is_some_and(|flag| flag.0);
+    let source = Source::find(table, input.index.as_deref(), consistent)?;
     let condition = condition.expect("one of the two parameters was there");
-    let KeyCondition { partition, sort } = KeyCondition::of(&condition, &table.spec.key)?;
-    let start = input.start.map(|start| query_start(&table, &start, &partition, &sort)).transpose()?;
-    check_filter(&table, filter.as_ref(), filter_is_legacy)?;
-    check_paths(&table, projection.as_ref(), filter.as_ref())?;
     let reverse = input.forward.is_some_and(|forward| !forward.0);
     let limit = input.limit.map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
-    let query = Query { partition, sort, reverse, start, limit, filter };
-    let consistent = input.consistent.is_some_and(|flag| flag.0);
-    let count_only = select == Some(Select::Count);
-    let view = View { table, count_only, projection, consumed, consistent };
-    read(call, view, query, limit, query_page)
+    let request = query_request(&source, &condition, input.start.as_ref(), reverse, limit)?;
+    keys::check_scalar(&source.table, projection.iter().flat_map(Projection::paths))?;
+    source.check_filter_key(filter.as_ref(), filter_is_legacy)?;
+    source.check_all(select)?;
+    keys::check_scalar(&source.table, filter.iter().flat_map(Condition::paths))?;
+    source.check_filter_projected(filter.as_ref())?;
+    let request = request.showing(filter, source.fetches(select, projection.as_ref())?);
+    let view = View { source, count_only: select == Some(Select::Count), projection, consumed, consistent };
+    source::read(call, view, request)
+}
+
+fn query_request(
+    source: &Source,
+    condition: &Condition,
+    start: Option<&Attributes>,
+    reverse: bool,
+    limit: Option<usize>,
+) -> Result<Request, Fault> {
+    let start = start.map(|start| &start.item);
+    let Some(index) = source.index() else {
+        let KeyCondition { partition, sort } = KeyCondition::of(condition, &source.table.spec.key)?;
+        let start = start.map(|start| source.query_key(start, &partition, &sort)).transpose()?;
+        return Ok(Request::Query(Query { partition, sort, reverse, start, limit, filter: None }));
+    };
+    let range = IndexRange::of(condition, &index.spec.key, &index.spec.name)?;
+    let start = start.map(|start| source.query_place(index, start, &range)).transpose()?;
+    Ok(Request::IndexQuery(IndexQuery { range, reverse, start, limit, filter: None, whole: false }))
 }
 
 fn check_query_parameters(layer: Layer, input: &QueryInput<'_>) -> Result<(), Fault> {
@@ -259,35 +237,6 @@ fn check_query_parameters(layer: Layer, input: &QueryInput<'_>) -> Result<(), Fa
         input.names.is_some(),
         input.values.is_some(),
     )
-}
-
-/// Where a Query goes on: within what it asks for.
-fn query_start(table: &Table, start: &Attributes, partition: &item::KeyValue, sort: &SortRange) -> Result<Key, Fault> {
-    let key =
-        table.spec.key.exact_key(&start.item).map_err(|_| Fault::validation("The provided starting key is invalid"))?;
-    let inside = key.sort.as_ref().is_none_or(|value| sort.contains(value));
-    match (key.partition == *partition, inside) {
-        (true, true) => Ok(key),
-        (true, false) => Err(Fault::validation("The provided starting key does not match the range key predicate")),
-        (false, _) => {
-            Err(Fault::validation("The provided starting key is outside query boundaries based on provided conditions"))
-        }
-    }
-}
-
-/// A Query's filter sees what the key condition left: it may not name the key.
-fn check_filter(table: &Table, filter: Option<&Condition>, is_legacy: bool) -> Result<(), Fault> {
-    let names = filter.map(Condition::attributes).unwrap_or_default();
-    let key = std::iter::once(&table.spec.key.partition).chain(&table.spec.key.sort);
-    match key.map(|attribute| attribute.name.as_str()).find(|name| names.contains(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let parameter = if is_legacy { "QueryFilter" } else { "Filter Expression" };
-            Err(Fault::validation(format!(
-                "{parameter} can only contain non-primary key attributes: Primary key attribute: {name}"
-            )))
-        }
-    }
 }
 
 pub(crate) fn scan(call: &Call<'_>) -> Result<Step, Fault> {
@@ -331,14 +280,35 @@ pub(crate) fn scan(call: &Call<'_>) -> Result<Step, Fault> {
     };
     bound.finish(placeholders)?;
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
-    check_index(input.index.as_ref())?;
-    let start = input.start.map(|start| scan_start(&table, &start, segment)).transpose()?;
-    check_paths(&table, projection.as_ref(), filter.as_ref())?;
-    let limit = input.limit.map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let index = input.index.as_deref();
+    if index.is_some_and(|name| table.index(name).is_none()) && input.start.is_some() {
+        return Err(source::no_start());
+    }
     let consistent = input.consistent.is_some_and(|flag| flag.0);
-    let count_only = select == Some(Select::Count);
-    let view = View { table, count_only, projection, consumed, consistent };
-    read(call, view, Scan { segment, start, limit, filter }, limit, scan_page)
+    let source = Source::find(table, index, consistent)?;
+    let limit = input.limit.map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let request = scan_request(&source, segment, input.start.as_ref(), limit)?;
+    source.check_all(select)?;
+    keys::check_scalar(&source.table, projection.iter().flat_map(Projection::paths))?;
+    keys::check_scalar(&source.table, filter.iter().flat_map(Condition::paths))?;
+    let request = request.showing(filter, source.fetches(select, projection.as_ref())?);
+    let view = View { source, count_only: select == Some(Select::Count), projection, consumed, consistent };
+    source::read(call, view, request)
+}
+
+fn scan_request(
+    source: &Source,
+    segment: (u32, u32),
+    start: Option<&Attributes>,
+    limit: Option<usize>,
+) -> Result<Request, Fault> {
+    let start = start.map(|start| &start.item);
+    let Some(index) = source.index() else {
+        let start = start.map(|start| source.scan_key(start, segment)).transpose()?;
+        return Ok(Request::Scan(Scan { segment, start, limit, filter: None }));
+    };
+    let start = start.map(|start| source.scan_place(index, start, segment)).transpose()?;
+    Ok(Request::IndexScan(IndexScan { segment, start, limit, filter: None, whole: false }))
 }
 
 fn segment(segment: Option<Integer>, total: Option<Integer>) -> Result<(u32, u32), Fault> {
@@ -365,110 +335,4 @@ fn segment(segment: Option<Integer>, total: Option<Integer>) -> Result<(u32, u32
         )));
     }
     Ok((segment as u32, total as u32))
-}
-
-/// Where a Scan goes on: within its segment.
-fn scan_start(table: &Table, start: &Attributes, (segment, total): (u32, u32)) -> Result<Key, Fault> {
-    let key = keys::exact(&table.spec.key, &start.item).map_err(|fault| {
-        let words = fault.message.unwrap_or_default();
-        Fault::validation(format!("The provided starting key is invalid: {words}"))
-    })?;
-    let place = u64::from(item::partition_hash(&key.partition));
-    // The hash's range in as many equal parts as there are segments, the same way `db` cuts it.
-    if (place * u64::from(total)) >> 32 != u64::from(segment) {
-        return Err(Fault::validation(format!(
-            "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with \
-             correct Segment. TotalSegments: {total} Segment: {segment}"
-        )));
-    }
-    Ok(key)
-}
-
-/// What the images of a page go to, one by one.
-type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), DecodeError> + 's;
-
-/// Reads a page: with what limit.
-type Reader<R> = fn(&Inner, &Table, &mut R, Option<usize>, &mut Sink<'_>) -> Result<PageEnd, db::Error>;
-
-fn query_page(
-    door: &Inner,
-    table: &Table,
-    query: &mut Query,
-    limit: Option<usize>,
-    sink: &mut Sink<'_>,
-) -> Result<PageEnd, db::Error> {
-    query.limit = limit;
-    door.db.visit_query(table, query, sink)
-}
-
-fn scan_page(
-    door: &Inner,
-    table: &Table,
-    scan: &mut Scan,
-    limit: Option<usize>,
-    sink: &mut Sink<'_>,
-) -> Result<PageEnd, db::Error> {
-    scan.limit = limit;
-    door.db.visit_scan(table, scan, sink)
-}
-
-/// Reads a page, here if it is small.
-fn read<R: Send + 'static>(
-    call: &Call<'_>,
-    view: View,
-    mut request: R,
-    limit: Option<usize>,
-    page: Reader<R>,
-) -> Result<Step, Fault> {
-    let wanted = limit.unwrap_or(usize::MAX);
-    let inline = Some(wanted.min(INLINE_ITEMS));
-    let (first, end) = view.answer(|sink| page(call.door, &view.table, &mut request, inline, sink))?;
-    let complete = end.last.is_none() || end.scanned >= wanted || end.scanned < INLINE_ITEMS;
-    if complete {
-        return Ok(Step::Done(first));
-    }
-    let door = Arc::clone(call.door);
-    Ok(Step::Blocking(Box::new(move || {
-        let (whole, _) = view.answer(|sink| page(&door, &view.table, &mut request, limit, sink))?;
-        Ok(whole)
-    })))
-}
-
-/// Room for a small page, so that its answer does not move as it grows.
-const PAGE_CAPACITY: usize = 8 * 1024;
-
-impl View {
-    /// Reads a page and shows each image as it passes by.
-    fn answer(
-        &self,
-        read: impl FnOnce(&mut Sink<'_>) -> Result<PageEnd, db::Error>,
-    ) -> Result<(Vec<u8>, PageEnd), Fault> {
-        let mut out = Vec::with_capacity(if self.count_only { 128 } else { PAGE_CAPACITY });
-        let mut response = Object::new(&mut out);
-        let mut count = 0usize;
-        let end = if self.count_only {
-            read(&mut |_| {
-                count += 1;
-                Ok(())
-            })?
-        } else {
-            let mut items = response.array("Items");
-            let end = read(&mut |image| {
-                count += 1;
-                projected(items.element(), image, self.projection.as_ref())
-            })?;
-            items.end();
-            end
-        };
-        response.bare("Count", count);
-        response.bare("ScannedCount", end.scanned);
-        if let Some(last) = &end.last {
-            response.item("LastEvaluatedKey", &self.table.spec.key.attributes(last));
-        }
-        capacity::add(&mut response, self.consumed, &self.table.spec.name, || {
-            capacity::of_read(end.bytes, self.consistent)
-        });
-        response.end();
-        Ok((out, end))
-    }
 }

@@ -73,7 +73,12 @@ impl Checks {
 
     /// A name of at least `least` characters: of a table, or of an index.
     pub fn name(&mut self, at: impl Display + Copy, name: Option<&str>, least: usize) {
-        let Some(name) = name.filter(|name| !name.starts_with("arn:")) else { return };
+        self.plain_name(at, name.filter(|name| !name.starts_with("arn:")), least);
+    }
+
+    /// A name that no ARN can stand for.
+    pub fn plain_name(&mut self, at: impl Display + Copy, name: Option<&str>, least: usize) {
+        let Some(name) = name else { return };
         self.check(
             name.is_empty() || is_name(name),
             at,
@@ -98,9 +103,9 @@ impl Checks {
         }
     }
 
-    /// Accepted and without effect: item collections have no size limit here.
-    pub fn item_collection_metrics(&mut self, value: Option<&Text<'_>>) {
-        self.one_of("returnItemCollectionMetrics", value, &["SIZE", "NONE"]);
+    /// Whether the sizes of item collections are asked for.
+    pub fn item_collection_metrics(&mut self, value: Option<&Text<'_>>) -> bool {
+        self.one_of("returnItemCollectionMetrics", value, &["SIZE", "NONE"]) == Some(0)
     }
 
     pub fn returns(&mut self, value: Option<&Text<'_>>) -> Returns {

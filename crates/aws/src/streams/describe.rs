@@ -2,7 +2,10 @@
 
 use super::names;
 use crate::{
-    dynamodb::{tables, validate::Checks},
+    dynamodb::{
+        describe::{view_type, write_key_schema},
+        validate::Checks,
+    },
     json::{self, Integer, Object, Text},
     protocol::{Code, Fault},
     routes::{Call, Step},
@@ -123,10 +126,10 @@ pub(crate) fn describe_stream(call: &Call<'_>) -> Result<Step, Fault> {
     description.text("StreamArn", &names::arn(&call.door.config, &stream));
     description.text("StreamLabel", &time::label(stream.created_ms));
     description.text("StreamStatus", if stream.closed.is_none() { "ENABLED" } else { "DISABLED" });
-    description.text("StreamViewType", tables::view_type(stream.view_type));
+    description.text("StreamViewType", view_type(stream.view_type));
     description.bare("CreationRequestDateTime", time::seconds(stream.created_ms));
     description.text("TableName", &stream.table_name);
-    tables::write_key_schema(description.array("KeySchema"), &stream.key);
+    write_key_schema(description.array("KeySchema"), &stream.key);
     let timeline = call.door.db.timeline();
     let mut listed = description.array("Shards");
     for shard in page.clone() {

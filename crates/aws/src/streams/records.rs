@@ -3,7 +3,7 @@
 use super::{describe::check_limit, iterator::ShardIterator, names};
 use crate::{
     Inner,
-    dynamodb::{tables, validate::Checks},
+    dynamodb::{describe::view_type, validate::Checks},
     json::{self, Integer, Object, Text},
     protocol::{Code, Fault, trimmed},
     routes::{Call, Step},
@@ -153,7 +153,7 @@ fn record(mut record: Object<'_>, stream: &Stream, change: &Change, timeline: u1
     body.text("SequenceNumber", &names::sequence_number(timeline, change.seq));
     let bytes = size::item(&key) + old.into_iter().chain(new).map(size::item).sum::<usize>();
     body.bare("SizeBytes", bytes);
-    body.text("StreamViewType", tables::view_type(stream.view_type));
+    body.text("StreamViewType", view_type(stream.view_type));
     body.end();
     if change.origin == Origin::Ttl {
         let mut identity = record.object("userIdentity");

@@ -3,6 +3,7 @@
 mod batches;
 mod doors;
 mod expiry;
+mod indexes;
 mod items;
 mod queries;
 mod streams;

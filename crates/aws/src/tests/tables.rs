@@ -44,7 +44,7 @@ fn a_table_is_created_described_listed_changed_and_deleted() {
             "{'TableName':'votes','GlobalSecondaryIndexUpdates':[{'Create':{}}]}",
         ],
         expect_test::expect![[r#"
-            400 ValidationException: Table already has stream disabled: TableName: votes
+            400 ValidationException: Table has no stream to disable: TableName: votes
             {"TableDescription":{"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"TableName":"votes","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"TableStatus":"ACTIVE","CreationDateTime":1700000000.000,"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0},"TableSizeBytes":0,"ItemCount":0,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes","TableId":"022ab1ba-8040-98e6-cb29-3e6770eb3a95","BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST","LastUpdateToPayPerRequestDateTime":1700000000.000},"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"},"LatestStreamLabel":"2023-11-14T22:13:20.000","LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-11-14T22:13:20.000","DeletionProtectionEnabled":false}}
             400 ValidationException: Table already has an enabled stream: TableName: votes
             {"TableDescription":{"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"TableName":"votes","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"TableStatus":"ACTIVE","CreationDateTime":1700000000.000,"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0},"TableSizeBytes":0,"ItemCount":0,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes","TableId":"022ab1ba-8040-98e6-cb29-3e6770eb3a95","BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST","LastUpdateToPayPerRequestDateTime":1700000000.000},"LatestStreamLabel":"2023-11-14T22:13:20.000","LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-11-14T22:13:20.000","DeletionProtectionEnabled":false}}
@@ -54,9 +54,9 @@ fn a_table_is_created_described_listed_changed_and_deleted() {
             400 ValidationException: The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: 5. Requested ReadCapacityUnits: 5. Current WriteCapacityUnits provisioned for the table: 6. Requested WriteCapacityUnits: 6. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.
             400 ValidationException: 2 validation errors detected: Value null at 'provisionedThroughput.writeCapacityUnits' failed to satisfy constraint: Member must not be null; Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have value greater than or equal to 1
             400 ValidationException: One or more parameter values were invalid: ProvisionedThroughput must be specified when BillingMode is PROVISIONED
-            400 ValidationException: At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required
+            400 ValidationException: At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required
             400 ResourceNotFoundException: Requested resource not found: Table: none not found
-            400 ValidationException: GlobalSecondaryIndexUpdates: secondary indexes are not supported yet"#]],
+            400 ValidationException: 3 validation errors detected: Value null at 'globalSecondaryIndexUpdates.1.member.create.indexName' failed to satisfy constraint: Member must not be null; Value null at 'globalSecondaryIndexUpdates.1.member.create.keySchema' failed to satisfy constraint: Member must not be null; Value null at 'globalSecondaryIndexUpdates.1.member.create.projection' failed to satisfy constraint: Member must not be null"#]],
     );
 }
 
@@ -144,10 +144,10 @@ fn tables_that_cannot_be_are_refused_as_aws_does() {
         400 ValidationException: Both the Hash Key and the Range Key element in the KeySchema have the same name
         400 ValidationException: Invalid KeySchema: The first KeySchemaElement is not a HASH key type
         400 ValidationException: One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions
-        400 ValidationException: Secondary indexes are not supported yet: create the table without GlobalSecondaryIndexes and LocalSecondaryIndexes
-        400 ValidationException: Secondary indexes are not supported yet: create the table without GlobalSecondaryIndexes and LocalSecondaryIndexes
-        400 ValidationException: One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled is true
-        400 ValidationException: One or more parameter values were invalid: StreamViewType cannot be specified when StreamEnabled is false
+        400 ValidationException: 3 validation errors detected: Value null at 'globalSecondaryIndexes.1.member.indexName' failed to satisfy constraint: Member must not be null; Value null at 'globalSecondaryIndexes.1.member.keySchema' failed to satisfy constraint: Member must not be null; Value null at 'globalSecondaryIndexes.1.member.projection' failed to satisfy constraint: Member must not be null
+        400 ValidationException: One or more parameter values were invalid: List of LocalSecondaryIndexes is empty
+        400 ValidationException: One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required
+        400 ValidationException: One or more parameter values were invalid: Table is being created with a stream disabled, UpdateViewType should not be specified
         400 ValidationException: 2 validation errors detected: Value null at 'streamSpecification.streamEnabled' failed to satisfy constraint: Member must not be null; Value 'ALL' at 'streamSpecification.streamViewType' failed to satisfy constraint: Member must satisfy enum value set: [NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY]"#]]);
     assert_eq!(house.ok("ListTables", "{}"), r#"{"TableNames":[]}"#);
 }

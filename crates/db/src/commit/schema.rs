@@ -61,6 +61,7 @@ impl Core {
         let spec = &mut table.spec;
         spec.deletion_protection = update.deletion_protection.unwrap_or(spec.deletion_protection);
         spec.billing = update.billing.unwrap_or(spec.billing);
+        spec.class = update.class.unwrap_or(spec.class);
         spec.tags = update.tags.unwrap_or_else(|| std::mem::take(&mut spec.tags));
         if let Some(view) = update.view
             && spec.view.as_ref() != Some(&view)

@@ -4,9 +4,12 @@ use super::Invalid;
 use super::condition::{Comparator, Condition, Operand};
 use super::path::Path;
 use super::placeholders::Placeholders;
-use crate::{KeyAttribute, KeyKind, KeySchema, KeyValue, PARTITION_BYTES_MAX, SORT_BYTES_MAX, SortRange, Value};
+use crate::{
+    IndexRange, IndexSchema, KeyAttribute, KeyKind, KeySchema, KeyValue, PARTITION_BYTES_MAX, SORT_BYTES_MAX,
+    SortRange, Value,
+};
 
-/// A parsed KeyConditionExpression.
+/// A parsed KeyConditionExpression on a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyCondition {
     pub partition: KeyValue,
@@ -14,7 +17,7 @@ pub struct KeyCondition {
 }
 
 impl KeyCondition {
-    /// Parses and checks against the table's or index's keys.
+    /// Parses and checks against the table's keys.
     pub fn parse(text: &str, schema: &KeySchema, placeholders: &mut Placeholders<'_>) -> Result<KeyCondition, Invalid> {
         let condition = Condition::parse("KeyConditionExpression", text, placeholders)?;
         KeyCondition::of(&condition, schema)
@@ -22,10 +25,33 @@ impl KeyCondition {
 
     /// The key condition that a condition means: the way in for the legacy `KeyConditions`.
     pub fn of(condition: &Condition, schema: &KeySchema) -> Result<KeyCondition, Invalid> {
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        collect(condition, &mut parts).map_err(Invalid)?;
-        assemble(&parts, schema).map_err(Invalid)
+        let partition = std::slice::from_ref(&schema.partition);
+        let keys = Keys { partition, sort: schema.sort.as_slice(), index: None };
+        let IndexRange { mut partition, sort, .. } = range(condition, &keys)?;
+        Ok(KeyCondition { partition: partition.pop().expect("a table's key has one partition attribute"), sort })
     }
+}
+
+impl IndexRange {
+    /// The entries of an index that a key condition means: all partition attributes with `=`, sort attributes from the
+    /// left, all but the last one of them with `=`. The index's name is for complaints.
+    pub fn of(condition: &Condition, schema: &IndexSchema, index: &str) -> Result<IndexRange, Invalid> {
+        range(condition, &Keys { partition: &schema.partition, sort: &schema.sort, index: Some(index) })
+    }
+}
+
+/// What a key condition is held to.
+struct Keys<'k> {
+    partition: &'k [KeyAttribute],
+    sort: &'k [KeyAttribute],
+    /// The index's name, where it is not the table that is asked.
+    index: Option<&'k str>,
+}
+
+fn range(condition: &Condition, keys: &Keys<'_>) -> Result<IndexRange, Invalid> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    collect(condition, &mut parts).map_err(Invalid)?;
+    assemble(&parts, keys).map_err(Invalid)
 }
 
 /// The condition on one key.
@@ -104,11 +130,12 @@ fn part<'c>(operands: &[&'c Operand], operator: Operator, key_first: Option<&str
 
 const NOT_SUPPORTED: &str = "Query key condition not supported";
 
-fn assemble(parts: &[Part<'_>], schema: &KeySchema) -> Result<KeyCondition, String> {
-    if parts.len() > 2 {
-        return Err("Conditions can be of length 1 or 2 only".to_string());
+fn assemble(parts: &[Part<'_>], keys: &Keys<'_>) -> Result<IndexRange, String> {
+    let most = keys.partition.len() + keys.sort.len();
+    if parts.len() > most.max(2) {
+        return Err(if most > 2 { NOT_SUPPORTED } else { "Conditions can be of length 1 or 2 only" }.to_string());
     }
-    if schema.sort.is_none() && parts.len() > 1 {
+    if keys.sort.is_empty() && parts.len() > keys.partition.len() {
         return Err(NOT_SUPPORTED.to_string());
     }
     let find = |attribute: &KeyAttribute| {
@@ -117,20 +144,26 @@ fn assemble(parts: &[Part<'_>], schema: &KeySchema) -> Result<KeyCondition, Stri
             .find(|part| part.name == attribute.name)
             .ok_or_else(|| format!("Query condition missed key schema element: {}", attribute.name))
     };
-    let partition = find(&schema.partition)?;
-    let mut values = key_values(partition, &schema.partition, true)?;
-    let (Operator::Compare(Comparator::Equal), Some(value)) = (partition.operator, values.pop()) else {
-        return Err(NOT_SUPPORTED.to_string());
+    let equal = |attribute: &KeyAttribute, partition: bool| {
+        let part = find(attribute)?;
+        let value = key_values(part, attribute, partition, keys.index)?.pop();
+        match (part.operator, value) {
+            (Operator::Compare(Comparator::Equal), Some(value)) => Ok(value),
+            _ => Err(NOT_SUPPORTED.to_string()),
+        }
     };
-    let sort = match &schema.sort {
-        Some(attribute) if parts.len() > 1 => sort_range(find(attribute)?, attribute)?,
-        _ => SortRange::All,
+    let partition = keys.partition.iter().map(|attribute| equal(attribute, true)).collect::<Result<_, String>>()?;
+    // Whatever condition is left over must be on the sort attributes, from the left.
+    let sorted = &keys.sort[..parts.len() - keys.partition.len()];
+    let Some((last, first)) = sorted.split_last() else {
+        return Ok(IndexRange { partition, equal: Vec::new(), sort: SortRange::All });
     };
-    Ok(KeyCondition { partition: value, sort })
+    let equal = first.iter().map(|attribute| equal(attribute, false)).collect::<Result<_, String>>()?;
+    Ok(IndexRange { partition, equal, sort: sort_range(find(last)?, last, keys.index)? })
 }
 
-fn sort_range(part: &Part<'_>, attribute: &KeyAttribute) -> Result<SortRange, String> {
-    let mut values = key_values(part, attribute, false)?.into_iter();
+fn sort_range(part: &Part<'_>, attribute: &KeyAttribute, index: Option<&str>) -> Result<SortRange, String> {
+    let mut values = key_values(part, attribute, false, index)?.into_iter();
     let mut next = || values.next().ok_or("Invalid condition in KeyConditionExpression: No key attribute specified");
     Ok(match part.operator {
         Operator::Compare(Comparator::Equal) => SortRange::Equal(next()?),
@@ -146,8 +179,17 @@ fn sort_range(part: &Part<'_>, attribute: &KeyAttribute) -> Result<SortRange, St
 }
 
 /// A part's values as keys of the attribute's type and size.
-fn key_values(part: &Part<'_>, attribute: &KeyAttribute, partition: bool) -> Result<Vec<KeyValue>, String> {
+fn key_values(
+    part: &Part<'_>,
+    attribute: &KeyAttribute,
+    partition: bool,
+    index: Option<&str>,
+) -> Result<Vec<KeyValue>, String> {
     let name = &attribute.name;
+    let place = || match index {
+        Some(index) => format!("IndexName: {index}, IndexKey: {name}"),
+        None => format!("Key: {name}"),
+    };
     let key = |value: &&Value| {
         let (key, kind) = match (attribute.kind, *value) {
             (KeyKind::S, Value::S(text)) => (KeyValue::S(text.clone()), "string"),
@@ -164,7 +206,8 @@ fn key_values(part: &Part<'_>, attribute: &KeyAttribute, partition: bool) -> Res
         if bytes == 0 {
             return Err(format!(
                 "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
-                 empty {kind} value. Key: {name}"
+                 empty {kind} value. {}",
+                place()
             ));
         }
         // The missing space is AWS's.

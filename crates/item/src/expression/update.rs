@@ -105,6 +105,15 @@ impl Update {
         self.actions.iter().map(|(path, does)| size_of::<(Path, Action)>() + path.resident() + action(does)).sum()
     }
 
+    /// The value that SET gives an attribute as a whole, where the request spells it out.
+    #[must_use]
+    pub fn assigned(&self, name: &str) -> Option<&Value> {
+        self.actions.iter().find_map(|(path, action)| match action {
+            Action::Set(Assigned::Value(value)) if path.name == name && !path.is_nested() => Some(value),
+            _ => None,
+        })
+    }
+
     /// The paths the update writes, in the order written.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.actions.iter().map(|(path, _)| path)

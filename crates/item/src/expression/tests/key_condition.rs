@@ -1,8 +1,8 @@
 //! Key conditions: ranges, and refusals.
 
 use super::Request;
-use crate::expression::KeyCondition;
-use crate::{KeyAttribute, KeyKind, KeySchema};
+use crate::expression::{Condition, KeyCondition};
+use crate::{IndexRange, IndexSchema, KeyAttribute, KeyKind, KeySchema};
 use expect_test::{Expect, expect};
 
 fn check_with(sort: Option<KeyKind>, text: &str, placeholders: &str, expected: Expect) {
@@ -122,6 +122,57 @@ fn values_must_fit_the_schema() {
         ":p: 'a', :x: 'b', :y: 'a'",
         expect![
             "Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {S:b}, upper bound operand: AttributeValue: {S:a}"
+        ],
+    );
+}
+
+/// On an index by (tenant, season) and within it by (place, score).
+fn check_index(text: &str, expected: Expect) {
+    let attribute = |name: &str, kind| KeyAttribute { name: name.to_string(), kind };
+    let schema = IndexSchema {
+        partition: vec![attribute("tenant", KeyKind::S), attribute("season", KeyKind::S)],
+        sort: vec![attribute("place", KeyKind::S), attribute("score", KeyKind::S)],
+    };
+    let all = [":t: 'a'", ":y: '7'", ":p: 'x'", ":r: '1'", ":s: '2'", ":e: ''"];
+    let used: Vec<&str> = all.into_iter().filter(|value| text.contains(&value[..2])).collect();
+    let parsed = Request::new(&used.join(", ")).parse(|p| {
+        let condition = Condition::parse("KeyConditionExpression", text, p)?;
+        IndexRange::of(&condition, &schema, "by_place")
+    });
+    expected.assert_eq(&match parsed {
+        Ok(range) => format!("{:?} {:?} {:?}", range.partition, range.equal, range.sort),
+        Err(error) => error.to_string(),
+    });
+}
+
+#[test]
+fn an_index_takes_all_partition_attributes_and_sort_attributes_from_the_left() {
+    check_index("tenant = :t AND season = :y", expect![[r#"[S("a"), S("7")] [] All"#]]);
+    check_index("place > :p AND season = :y AND tenant = :t", expect![[r#"[S("a"), S("7")] [] Greater(S("x"))"#]]);
+    check_index(
+        "tenant = :t AND season = :y AND place = :p AND score BETWEEN :r AND :s",
+        expect![[r#"[S("a"), S("7")] [S("x")] Between(S("1"), S("2"))"#]],
+    );
+    check_index("tenant = :t AND season = :y AND place = :p", expect![[r#"[S("a"), S("7")] [] Equal(S("x"))"#]]);
+    check_index("tenant = :t", expect!["Query condition missed key schema element: season"]);
+    check_index("tenant = :t AND place = :p", expect!["Query condition missed key schema element: season"]);
+    check_index("tenant = :t AND season > :y", expect!["Query key condition not supported"]);
+    check_index(
+        "tenant = :t AND season = :y AND score = :r",
+        expect!["Query condition missed key schema element: place"],
+    );
+    check_index(
+        "tenant = :t AND season = :y AND place > :p AND score = :r",
+        expect!["Query key condition not supported"],
+    );
+    check_index(
+        "tenant = :t AND season = :y AND place = :p AND score = :r AND more = :s",
+        expect!["Query key condition not supported"],
+    );
+    check_index(
+        "tenant = :e AND season = :y",
+        expect![
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: by_place, IndexKey: tenant"
         ],
     );
 }
