@@ -62,27 +62,17 @@ impl IndexSchema {
     /// # Errors
     /// When an attribute has another type than the index's, is empty or too long.
     pub fn key_of(&self, item: &Item) -> Result<Option<IndexKey>, KeyError> {
+        // A value that does not fit is told of even where another attribute is missing.
         let values = |attributes: &[KeyAttribute], limit| {
-            attributes.iter().map(|attribute| key_value(item, attribute, limit)).collect::<Result<Vec<_>, _>>()
+            let value = |attribute| match key_value(item, attribute, limit) {
+                Err(KeyError::Missing { .. }) => Ok(None),
+                value => value.map(Some),
+            };
+            attributes.iter().map(value).collect::<Result<Vec<_>, _>>()
         };
-        // A value that does not fit is reported even where another attribute is missing.
-        let (partition, sort) = (values(&self.partition, PARTITION_BYTES_MAX), values(&self.sort, SORT_BYTES_MAX));
-        match (partition, sort) {
-            (Ok(partition), Ok(sort)) => Ok(Some(IndexKey { partition, sort })),
-            (Err(KeyError::Missing { .. }), Ok(_) | Err(KeyError::Missing { .. }))
-            | (Ok(_), Err(KeyError::Missing { .. })) => self.check_present(item).map(|()| None),
-            (Err(KeyError::Missing { .. }), Err(error)) | (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-        }
-    }
-
-    /// Checks the attributes that are there.
-    fn check_present(&self, item: &Item) -> Result<(), KeyError> {
-        let check = |attributes: &[KeyAttribute], limit| {
-            let mut present = attributes.iter().filter(|attribute| item.get(&attribute.name).is_some());
-            present.try_for_each(|attribute| key_value(item, attribute, limit).map(drop))
-        };
-        check(&self.partition, PARTITION_BYTES_MAX)?;
-        check(&self.sort, SORT_BYTES_MAX)
+        let (partition, sort) = (values(&self.partition, PARTITION_BYTES_MAX)?, values(&self.sort, SORT_BYTES_MAX)?);
+        let (partition, sort) = (partition.into_iter().collect(), sort.into_iter().collect());
+        Ok(Option::zip(partition, sort).map(|(partition, sort)| IndexKey { partition, sort }))
     }
 }
 
