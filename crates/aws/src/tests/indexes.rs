@@ -762,10 +762,10 @@ fn writes_cost_what_they_change_in_indexes() {
         {"CapacityUnits":9.0,"GlobalSecondaryIndexes":{"by_team":{"CapacityUnits":3.0}},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}},"Table":{"CapacityUnits":5.0},"TableName":"games"}
         {"CapacityUnits":5.0,"Table":{"CapacityUnits":5.0},"TableName":"games"}"#]].assert_eq(&asked.join("\n"));
     let puts = format!(
-        "{{'ReturnItemCollectionMetrics':'SIZE','ReturnConsumedCapacity':'INDEXES','RequestItems':{{'games':[{},{},{}]}}}}",
-        format!("{{'PutRequest':{{'Item':{{'pk':{{'S':'b'}},'sk':{{'N':'1'}}{whole}}}}}}}"),
-        "{'PutRequest':{'Item':{'pk':{'S':'b'},'sk':{'N':'2'}}}}",
-        "{'PutRequest':{'Item':{'pk':{'S':'a'},'sk':{'N':'2'}}}}",
+        "{{'ReturnItemCollectionMetrics':'SIZE','ReturnConsumedCapacity':'INDEXES','RequestItems':{{'games':[\
+         {{'PutRequest':{{'Item':{{'pk':{{'S':'b'}},'sk':{{'N':'1'}}{whole}}}}}}},\
+         {{'PutRequest':{{'Item':{{'pk':{{'S':'b'}},'sk':{{'N':'2'}}}}}}}},\
+         {{'PutRequest':{{'Item':{{'pk':{{'S':'a'}},'sk':{{'N':'2'}}}}}}}}]}}}}"
     );
     house.replay("BatchWriteItem", &[&puts], expect_test::expect![[r#"{"UnprocessedItems":{},"ConsumedCapacity":[{"TableName":"games","CapacityUnits":5.0,"Table":{"CapacityUnits":3.0},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}},"GlobalSecondaryIndexes":{"by_team":{"CapacityUnits":1.0}}}],"ItemCollectionMetrics":{"games":[{"ItemCollectionKey":{"pk":{"S":"a"}},"SizeEstimateRangeGB":[0.0,1.0]},{"ItemCollectionKey":{"pk":{"S":"b"}},"SizeEstimateRangeGB":[0.0,1.0]}]}}"#]]);
     house.replay(
