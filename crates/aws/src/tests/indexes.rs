@@ -554,15 +554,15 @@ fn queries_of_indexes_find_what_their_keys_say() {
               'score':{'ComparisonOperator':'GT','AttributeValueList':[{'N':'90'}]}},'AttributesToGet':['sk','note']}",
         ],
         expect_test::expect![[r#"
-            {"Count":4,"ScannedCount":4,"Items":[{"note":{"S":"n22"},"pk":{"S":"p4"},"score":{"N":"6"},"sk":{"N":"22"},"team":{"S":"t1"}},{"note":{"S":"n28"},"pk":{"S":"p4"},"score":{"N":"26"},"sk":{"N":"28"},"team":{"S":"t1"}},{"note":{"S":"n1"},"pk":{"S":"p1"},"score":{"N":"37"},"sk":{"N":"1"},"team":{"S":"t1"}},{"note":{"S":"n4"},"pk":{"S":"p4"},"score":{"N":"47"},"sk":{"N":"4"},"team":{"S":"t1"}}],"ConsumedCapacity":{"TableName":"games","CapacityUnits":0.5,"Table":{"CapacityUnits":0.0},"GlobalSecondaryIndexes":{"by_team":{"CapacityUnits":0.5}}}}
-            {"Count":2,"ScannedCount":2,"Items":[{"score":{"N":"97"},"sk":{"N":"19"}},{"score":{"N":"87"},"sk":{"N":"16"}}],"LastEvaluatedKey":{"pk":{"S":"p4"},"score":{"N":"87"},"sk":{"N":"16"},"team":{"S":"t1"}}}
-            {"Count":1,"ScannedCount":1,"Items":[{"pk":{"S":"p1"},"place":{"S":"l1"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}}]}
-            {"Count":1,"ScannedCount":1,"Items":[{"pk":{"S":"p1"},"place":{"S":"l1"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}}]}
-            {"Count":3,"ScannedCount":3,"Items":[{"pk":{"S":"p1"},"score":{"N":"57"},"sk":{"N":"7"}},{"pk":{"S":"p1"},"score":{"N":"77"},"sk":{"N":"13"}},{"pk":{"S":"p1"},"score":{"N":"97"},"sk":{"N":"19"}}],"ConsumedCapacity":{"TableName":"games","CapacityUnits":1.0,"Table":{"CapacityUnits":0.0},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}}}}
-            {"Count":3,"ScannedCount":3,"Items":[{"note":{"S":"n7"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o7"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}},{"note":{"S":"n13"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o13"},"round":{"N":"6"},"score":{"N":"77"},"sk":{"N":"13"},"team":{"S":"t1"}},{"note":{"S":"n19"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o19"},"round":{"N":"5"},"score":{"N":"97"},"sk":{"N":"19"},"team":{"S":"t1"}}],"ConsumedCapacity":{"TableName":"games","CapacityUnits":4.0,"Table":{"CapacityUnits":3.0},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}}}}
-            {"Count":3,"ScannedCount":3,"Items":[{"note":{"S":"n7"}},{"note":{"S":"n13"}},{"note":{"S":"n19"}}],"ConsumedCapacity":{"TableName":"games","CapacityUnits":2.0}}
+            {"Items":[{"note":{"S":"n22"},"pk":{"S":"p4"},"score":{"N":"6"},"sk":{"N":"22"},"team":{"S":"t1"}},{"note":{"S":"n28"},"pk":{"S":"p4"},"score":{"N":"26"},"sk":{"N":"28"},"team":{"S":"t1"}},{"note":{"S":"n1"},"pk":{"S":"p1"},"score":{"N":"37"},"sk":{"N":"1"},"team":{"S":"t1"}},{"note":{"S":"n4"},"pk":{"S":"p4"},"score":{"N":"47"},"sk":{"N":"4"},"team":{"S":"t1"}}],"Count":4,"ScannedCount":4,"ConsumedCapacity":{"TableName":"games","CapacityUnits":0.5,"Table":{"CapacityUnits":0.0},"GlobalSecondaryIndexes":{"by_team":{"CapacityUnits":0.5}}}}
+            {"Items":[{"score":{"N":"97"},"sk":{"N":"19"}},{"score":{"N":"87"},"sk":{"N":"16"}}],"Count":2,"ScannedCount":2,"LastEvaluatedKey":{"pk":{"S":"p4"},"score":{"N":"87"},"sk":{"N":"16"},"team":{"S":"t1"}}}
+            {"Items":[{"pk":{"S":"p1"},"place":{"S":"l1"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}}],"Count":1,"ScannedCount":1}
+            {"Items":[{"pk":{"S":"p1"},"place":{"S":"l1"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}}],"Count":1,"ScannedCount":1}
+            {"Items":[{"pk":{"S":"p1"},"score":{"N":"57"},"sk":{"N":"7"}},{"pk":{"S":"p1"},"score":{"N":"77"},"sk":{"N":"13"}},{"pk":{"S":"p1"},"score":{"N":"97"},"sk":{"N":"19"}}],"Count":3,"ScannedCount":3,"ConsumedCapacity":{"TableName":"games","CapacityUnits":1.0,"Table":{"CapacityUnits":0.0},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}}}}
+            {"Items":[{"note":{"S":"n7"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o7"},"round":{"N":"0"},"score":{"N":"57"},"sk":{"N":"7"},"team":{"S":"t1"}},{"note":{"S":"n13"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o13"},"round":{"N":"6"},"score":{"N":"77"},"sk":{"N":"13"},"team":{"S":"t1"}},{"note":{"S":"n19"},"pk":{"S":"p1"},"place":{"S":"l1"},"remark":{"S":"o19"},"round":{"N":"5"},"score":{"N":"97"},"sk":{"N":"19"},"team":{"S":"t1"}}],"Count":3,"ScannedCount":3,"ConsumedCapacity":{"TableName":"games","CapacityUnits":4.0,"Table":{"CapacityUnits":3.0},"LocalSecondaryIndexes":{"by_score":{"CapacityUnits":1.0}}}}
+            {"Items":[{"note":{"S":"n7"}},{"note":{"S":"n13"}},{"note":{"S":"n19"}}],"Count":3,"ScannedCount":3,"ConsumedCapacity":{"TableName":"games","CapacityUnits":2.0}}
             {"Count":1,"ScannedCount":8}
-            {"Count":1,"ScannedCount":1,"Items":[{"note":{"S":"n19"},"sk":{"N":"19"}}]}"#]],
+            {"Items":[{"note":{"S":"n19"},"sk":{"N":"19"}}],"Count":1,"ScannedCount":1}"#]],
     );
     house.replay(
         "Query",
@@ -617,7 +617,7 @@ fn queries_of_indexes_find_what_their_keys_say() {
             "{'TableName':'games','IndexName':'whole','ExclusiveStartKey':{'pk':{'S':'a'},'sk':{'N':'1'}}}",
         ],
         expect_test::expect![[r#"
-            {"Count":1,"ScannedCount":1,"Items":[{"note":{"S":"n3"},"pk":{"S":"p3"},"place":{"S":"l1"},"remark":{"S":"o3"},"round":{"N":"3"},"score":{"N":"10"},"sk":{"N":"3"},"team":{"S":"t0"}}],"LastEvaluatedKey":{"pk":{"S":"p3"},"place":{"S":"l1"},"sk":{"N":"3"}},"ConsumedCapacity":{"TableName":"games","CapacityUnits":0.5,"Table":{"CapacityUnits":0.0},"GlobalSecondaryIndexes":{"whole":{"CapacityUnits":0.5}}}}
+            {"Items":[{"note":{"S":"n3"},"pk":{"S":"p3"},"place":{"S":"l1"},"remark":{"S":"o3"},"round":{"N":"3"},"score":{"N":"10"},"sk":{"N":"3"},"team":{"S":"t0"}}],"Count":1,"ScannedCount":1,"LastEvaluatedKey":{"pk":{"S":"p3"},"place":{"S":"l1"},"sk":{"N":"3"}},"ConsumedCapacity":{"TableName":"games","CapacityUnits":0.5,"Table":{"CapacityUnits":0.0},"GlobalSecondaryIndexes":{"whole":{"CapacityUnits":0.5}}}}
             {"Count":18,"ScannedCount":18}
             400 ValidationException: The table does not have the specified index: nothing
             400 ValidationException: The provided starting key is invalid
