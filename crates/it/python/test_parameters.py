@@ -163,6 +163,16 @@ def test_settings_without_a_meaning_here_are_accepted(dynamodb, scratch):
     assert dynamodb.get_item(TableName=scratch, Key={"id": A})["Item"] == {"id": A}
 
 
+def test_settings_for_regions_and_vectors_are_not_looked_at(dynamodb, scratch):
+    vector = {"IndexName": "near", "VectorAttribute": {"AttributeName": "v"}, "Projection": {"ProjectionType": "ALL"}}
+    vectors = [{**vector, "Dimensions": 3, "DistanceFunction": "COSINE"}]
+    mode = {"GlobalTableSettingsReplicationMode": "DISABLED"}
+    dynamodb.create_table(TableName=scratch, **TABLE, VectorIndexes=vectors, **mode)
+    assert "VectorIndexes" not in dynamodb.describe_table(TableName=scratch)["Table"]
+    for alone in [mode, {"VectorIndexUpdates": [{"Create": vectors[0]}]}, {"DisassociationProtectionEnabled": True}]:
+        assert refusal(dynamodb.update_table, TableName=scratch, **alone)[0] == "ValidationException"
+
+
 def test_a_table_comes_with_tags_and_protection(dynamodb, scratch):
     tags = [{"Key": "team", "Value": "blue"}, {"Key": "stage", "Value": ""}]
     dynamodb.create_table(TableName=scratch, **TABLE, Tags=tags, DeletionProtectionEnabled=True)
@@ -217,7 +227,7 @@ NOT_HERE = [
     ("execute_statement", {"Statement": "SELECT * FROM votes"}),
     ("batch_execute_statement", {"Statements": [{"Statement": "SELECT * FROM votes"}]}),
     ("execute_transaction", {"TransactStatements": [{"Statement": "SELECT * FROM votes"}]}),
-    ("describe_continuous_backups", {"TableName": "votes"}),
+    ("list_backups", {}),
     ("list_global_tables", {}),
     ("list_exports", {}),
     ("list_imports", {}),
