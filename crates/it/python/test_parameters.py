@@ -159,7 +159,11 @@ def test_settings_without_a_meaning_here_are_accepted(dynamodb, scratch):
     policy = {"ResourcePolicy": '{"Version":"2012-10-17","Statement":[]}'}
     dynamodb.create_table(TableName=scratch, **TABLE, **settings, **policy)
     dynamodb.put_item(TableName=scratch, Item={"id": A})
+    # AWS changes encryption by itself only.
+    dynamodb.update_table(TableName=scratch, SSESpecification=settings.pop("SSESpecification"))
     dynamodb.update_table(TableName=scratch, **settings)
+    described = dynamodb.describe_table(TableName=scratch)["Table"]
+    assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
     assert dynamodb.get_item(TableName=scratch, Key={"id": A})["Item"] == {"id": A}
 
 
