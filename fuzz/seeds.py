@@ -10,7 +10,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
 LITERAL = re.compile(r'r#"(.*?)"#|"((?:[^"\\]|\\.)*)"', re.DOTALL)
-OPERATION = re.compile(r'dynamodb\("(\w+)"|stream\("(\w+)"')
+OPERATION = re.compile(r'^ +(?:reads|writes|stream)\("(\w+)"', re.MULTILINE)
 
 
 def literals(path):
@@ -30,17 +30,20 @@ def write(target, data):
 
 def requests():
     routes = (ROOT / "crates/aws/src/routes.rs").read_text()
-    operations = [one or other for one, other in OPERATION.findall(routes)]
+    operations = OPERATION.findall(routes)
     for operation in operations:
         write("requests", f"{operation} {{}}".encode())
     for path in sorted((ROOT / "crates/aws/src").rglob("*.rs")):
-        operation = "PutItem"
+        operation, lines = "PutItem", []
         for text in literals(path):
             if text in operations:
                 operation = text
             elif text.lstrip().startswith("{"):
                 body = " ".join(text.replace("'", '"').split())
-                write("requests", f"{operation} {body}".encode())
+                lines.append(f"{operation} {body}")
+        for start in range(len(lines)):
+            write("requests", lines[start].encode())
+            write("requests", "\n".join(lines[start : start + 6]).encode())
 
 
 def signatures():

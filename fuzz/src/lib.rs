@@ -46,6 +46,7 @@ impl House {
             account: "000000000000".into(),
             keys,
             stream_retention_ms: 24 * 60 * 60 * 1000,
+            conflicts_percent: 0,
         };
         House { door: Door::new(db.clone(), config), db, world }
     }

@@ -6,21 +6,26 @@
 use fuzz::House;
 use libfuzzer_sys::fuzz_target;
 
-/// A table with a stream and an item, and one with a sort key, as the seeds know them.
+/// A table with a stream, a global index and an item, and one with a sort key and a local index, as the seeds know them.
 const FURNITURE: [(&str, &str); 3] = [
     (
         "CreateTable",
         r#"{"TableName":"votes","BillingMode":"PAY_PER_REQUEST",
-            "AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],
+            "AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"},
+                {"AttributeName":"region","AttributeType":"S"}],
             "KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],
+            "GlobalSecondaryIndexes":[{"IndexName":"by-region","Projection":{"ProjectionType":"ALL"},
+                "KeySchema":[{"AttributeName":"region","KeyType":"HASH"}]}],
             "StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}"#,
     ),
     (
         "CreateTable",
         r#"{"TableName":"totals","BillingMode":"PAY_PER_REQUEST",
             "AttributeDefinitions":[{"AttributeName":"region","AttributeType":"S"},
-                {"AttributeName":"rank","AttributeType":"N"}],
-            "KeySchema":[{"AttributeName":"region","KeyType":"HASH"},{"AttributeName":"rank","KeyType":"RANGE"}]}"#,
+                {"AttributeName":"rank","AttributeType":"N"},{"AttributeName":"n","AttributeType":"N"}],
+            "KeySchema":[{"AttributeName":"region","KeyType":"HASH"},{"AttributeName":"rank","KeyType":"RANGE"}],
+            "LocalSecondaryIndexes":[{"IndexName":"by-n","Projection":{"ProjectionType":"KEYS_ONLY"},
+                "KeySchema":[{"AttributeName":"region","KeyType":"HASH"},{"AttributeName":"n","KeyType":"RANGE"}]}]}"#,
     ),
     ("PutItem", r#"{"TableName":"votes","Item":{"id":{"S":"1"},"region":{"S":"SOUTH"},"n":{"N":"1"}}}"#),
 ];

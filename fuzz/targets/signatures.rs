@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use aws::AccessKey;
+use aws::{Access, AccessKey};
 use fuzz::House;
 use libfuzzer_sys::fuzz_target;
 
@@ -17,7 +17,8 @@ fuzz_target!(|data: &[u8]| {
         request = request.header(&line[..colon], line.get(colon + 1..).unwrap_or_default().trim_ascii());
     }
     let Ok(request) = request.body(()) else { return };
-    let house = House::new(vec![AccessKey { id: "dummy".into(), secret: "a secret nobody guesses".into() }]);
+    let secret = "a secret nobody guesses".into();
+    let house = House::new(vec![AccessKey { id: "dummy".into(), secret, access: Access::Write }]);
     let answer = house.send(request, body);
     assert!((400..500).contains(&answer.status), "{}", answer.status);
 });

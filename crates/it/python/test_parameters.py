@@ -159,10 +159,22 @@ def test_settings_without_a_meaning_here_are_accepted(dynamodb, scratch):
     policy = {"ResourcePolicy": '{"Version":"2012-10-17","Statement":[]}'}
     dynamodb.create_table(TableName=scratch, **TABLE, **settings, **policy)
     dynamodb.put_item(TableName=scratch, Item={"id": A})
-    encryption = {"SSESpecification": settings.pop("SSESpecification")}
-    dynamodb.update_table(TableName=scratch, **encryption)
+    # AWS changes encryption by itself only.
+    dynamodb.update_table(TableName=scratch, SSESpecification=settings.pop("SSESpecification"))
     dynamodb.update_table(TableName=scratch, **settings)
+    described = dynamodb.describe_table(TableName=scratch)["Table"]
+    assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
     assert dynamodb.get_item(TableName=scratch, Key={"id": A})["Item"] == {"id": A}
+
+
+def test_settings_for_regions_and_vectors_are_not_looked_at(dynamodb, scratch):
+    vector = {"IndexName": "near", "VectorAttribute": {"AttributeName": "v"}, "Projection": {"ProjectionType": "ALL"}}
+    vectors = [{**vector, "Dimensions": 3, "DistanceFunction": "COSINE"}]
+    mode = {"GlobalTableSettingsReplicationMode": "DISABLED"}
+    dynamodb.create_table(TableName=scratch, **TABLE, VectorIndexes=vectors, **mode)
+    assert "VectorIndexes" not in dynamodb.describe_table(TableName=scratch)["Table"]
+    for alone in [mode, {"VectorIndexUpdates": [{"Create": vectors[0]}]}, {"DisassociationProtectionEnabled": True}]:
+        assert refusal(dynamodb.update_table, TableName=scratch, **alone)[0] == "ValidationException"
 
 
 def test_a_table_comes_with_tags_and_protection(dynamodb, scratch):
@@ -219,6 +231,7 @@ NOT_HERE = [
     ("execute_statement", {"Statement": "SELECT * FROM votes"}),
     ("batch_execute_statement", {"Statements": [{"Statement": "SELECT * FROM votes"}]}),
     ("execute_transaction", {"TransactStatements": [{"Statement": "SELECT * FROM votes"}]}),
+    ("list_backups", {}),
     ("list_global_tables", {}),
     ("list_exports", {}),
     ("list_imports", {}),

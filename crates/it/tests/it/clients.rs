@@ -82,3 +82,37 @@ fn the_aws_command_line_finds_what_it_expects() {
     aws(&["dynamodb", "delete-table", "--table-name", "scratch"]);
     aws(&["dynamodb", "wait", "table-not-exists", "--table-name", "scratch"]);
 }
+
+#[test]
+fn the_aws_command_line_reads_indexes_and_writes_transactions() {
+    let (_folder, program) = project();
+    let dynamodb = |operation: &str, more: &[&str]| aws(&program, &[&["dynamodb", operation][..], more].concat());
+    let by_day = "IndexName=by-day,KeySchema=[{AttributeName=day,KeyType=HASH}],Projection={ProjectionType=ALL}";
+    let attributes = ["AttributeName=id,AttributeType=S", "AttributeName=day,AttributeType=S"];
+    let key = ["--key-schema", "AttributeName=id,KeyType=HASH", "--global-secondary-indexes", by_day];
+    let table = ["--table-name", "sales", "--billing-mode", "PAY_PER_REQUEST", "--attribute-definitions"];
+    dynamodb("create-table", &[&table[..], &attributes, &key].concat());
+    let item = |id: &str, day: &str| format!(r#"{{"id":{{"S":"{id}"}},"day":{{"S":"{day}"}}}}"#);
+    let put = |item: String| format!(r#"{{"PutRequest":{{"Item":{item}}}}}"#);
+    let puts = format!(r#"{{"sales":[{},{}]}}"#, put(item("1", "monday")), put(item("2", "monday")));
+    dynamodb("batch-write-item", &["--request-items", &puts]);
+    let on = |day: &str| {
+        let value = format!(r#"{{":d":{{"S":"{day}"}}}}"#);
+        let query = ["--table-name", "sales", "--index-name", "by-day", "--key-condition-expression", "#d = :d"];
+        let names = ["--expression-attribute-names", r##"{"#d":"day"}"##, "--expression-attribute-values", &value];
+        dynamodb("query", &[&query[..], &names].concat())["Count"].clone()
+    };
+    assert_eq!(on("monday"), 2);
+    let put = |item: String, more: &str| format!(r#"{{"Put":{{"TableName":"sales","Item":{item}{more}}}}}"#);
+    let guard = r#","ConditionExpression":"attribute_exists(id)""#;
+    let items = format!("[{},{}]", put(item("1", "tuesday"), guard), put(item("3", "monday"), ""));
+    dynamodb("transact-write-items", &["--transact-items", &items]);
+    assert_eq!((on("monday"), on("tuesday")), (2.into(), 1.into()));
+    let get = r#"[{"Get":{"TableName":"sales","Key":{"id":{"S":"3"}}}}]"#;
+    let got = dynamodb("transact-get-items", &["--transact-items", get]);
+    assert_eq!(got["Responses"][0]["Item"]["day"]["S"], "monday");
+    let live = "Enabled=true,AttributeName=expires";
+    dynamodb("update-time-to-live", &["--table-name", "sales", "--time-to-live-specification", live]);
+    let described = dynamodb("describe-time-to-live", &["--table-name", "sales"]);
+    assert_eq!(described["TimeToLiveDescription"]["TimeToLiveStatus"], "ENABLED");
+}

@@ -179,6 +179,71 @@ fn unexplained(path: &str, manifest: &str) -> Vec<String> {
     findings
 }
 
+/// Names of all tests: functions of Rust and Python, and titles of Node's with their words joined as names.
+fn tests() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files(".rs") {
+        let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
+        let tests = lines.windows(2).filter(|pair| pair[0] == "#[test]");
+        names.extend(tests.filter_map(|pair| Some(pair[1].strip_prefix("fn ")?.split('(').next()?.to_owned())));
+    }
+    for file in files(".py") {
+        let tests = file.text.lines().filter_map(|line| line.strip_prefix("def ")?.split('(').next());
+        names.extend(tests.filter(|name| name.starts_with("test_")).map(str::to_owned));
+    }
+    for file in files(".mjs") {
+        let tests = file.text.lines().filter_map(|line| line.strip_prefix("test(\"")?.split('"').next());
+        names.extend(tests.map(|title| title.replace(' ', "_").replace([',', '\''], "")));
+    }
+    names
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Whether a word between backticks names a test: it is a sentence.
+fn is_sentence(word: &str) -> bool {
+    word.matches('_').count() >= 3 && word.chars().all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
+}
+
+#[test]
+fn tests_that_documents_name_exist() {
+    let tests = tests();
+    let missing = |file: &File| {
+        let names = quoted(&file.text).filter(|word| is_sentence(word) && !tests.contains(*word));
+        names.map(|name| format!("{}: there is no test {name}", file.path)).collect::<Vec<_>>()
+    };
+    none(&files(".md").iter().flat_map(missing).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_compatibility_page_shows_every_operation_that_is_routed() {
+    let root = tools::root();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("it is there");
+    let (page, routes) = (read("docs/compatibility.md"), read("crates/aws/src/routes.rs"));
+    let route = |line: &str| {
+        let (list, name) = line.strip_prefix("    ")?.split_once("(\"")?;
+        ["reads", "writes", "stream"].contains(&list).then(|| name.split('"').next().map(str::to_owned))?
+    };
+    let routed: BTreeSet<String> = routes.lines().filter_map(route).collect();
+    let sections: Vec<&str> = page.split("\n### ").skip(1).collect();
+    let described: BTreeSet<String> =
+        sections.iter().filter_map(|text| quoted(text).next()).map(str::to_owned).collect();
+    assert_eq!(described, routed, "left: sections of docs/compatibility.md; right: the route table");
+    for section in sections {
+        let table = section.split("\n## ").next().expect("a section has a beginning");
+        let mut rows =
+            table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Parameter")).peekable();
+        assert!(rows.peek().is_some(), "without a row: {section}");
+        let shown = |row: &str| {
+            row.trim_end_matches([' ', '|']).rsplit('|').next().is_some_and(|cell| quoted(cell).any(is_sentence))
+        };
+        none(&rows.filter(|row| !shown(row)).map(|row| format!("no test shows: {row}")).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn nothing_is_committed_that_names_this_machine() {
     let mut findings = Vec::new();

@@ -1,0 +1,37 @@
+"""The page of what works, held to botocore's list of operations and parameters."""
+
+import pathlib
+import re
+
+import boto3
+import pytest
+
+PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
+SERVICES = [
+    boto3.client(name, region_name="us-east-1").meta.service_model for name in ("dynamodb", "dynamodbstreams")
+]
+OPERATIONS = {name: service.operation_model(name) for service in SERVICES for name in service.operation_names}
+
+
+def described():
+    """Parameters by operation; `None` for an operation that is refused."""
+    page = PAGE.read_text()
+    found = {}
+    for section in page.split("\n### ")[1:]:
+        name = re.match(r"`(\w+)`", section).group(1)
+        first_cells = re.findall(r"^\| (.*?) \|", section.split("\n## ")[0], re.MULTILINE)
+        found[name] = sorted(word for cell in first_cells for word in re.findall(r"`(\w+)`", cell))
+    found.update({name: None for name in re.findall(r"^\| `(\w+)` \| refused \|", page, re.MULTILINE)})
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_and_parameter_has_a_row(name):
+    page, shape = described(), OPERATIONS[name].input_shape
+    assert name in page
+    if page[name] is not None:
+        assert page[name] == sorted(shape.members if shape else [])
+
+
+def test_the_page_knows_no_other_operation():
+    assert set(described()) == set(OPERATIONS)
