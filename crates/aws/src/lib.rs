@@ -7,6 +7,7 @@
 mod json;
 mod denial;
 mod dynamodb;
+mod inflate;
 mod metrics;
 mod protocol;
 mod retry;
@@ -80,8 +81,8 @@ pub(crate) struct Inner {
     pub horizon: streams::Horizon,
 }
 
-/// Bodies above this are checked, decoded and begun off the runtime's threads: at about 1 GB/s they would hold one up
-/// for longer than half a millisecond.
+/// Bodies above this, and compressed ones, are checked, decoded and begun off the runtime's threads: at about 1 GB/s they
+/// would hold one up for longer than half a millisecond.
 const BODY_INLINE_MAX: usize = 256 * 1024;
 
 impl Door {
@@ -104,6 +105,12 @@ impl Door {
         parts.headers.contains_key("x-amz-target") || parts.method == Method::POST && is_json_1_0(parts)
     }
 
+    /// Whether a request's body comes compressed: then it may come to [`REQUEST_BYTES_MAX`] whatever its length.
+    #[must_use]
+    pub fn is_packed(parts: &Parts) -> bool {
+        inflate::is_encoded(&parts.headers)
+    }
+
     /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`].
     pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
         if let Some(answer) = self.stranger(&parts) {
@@ -113,7 +120,7 @@ impl Door {
             return too_large();
         }
         let started = Instant::now();
-        let (route, step) = if body.len() <= BODY_INLINE_MAX {
+        let (route, step) = if body.len() <= BODY_INLINE_MAX && !inflate::is_encoded(&parts.headers) {
             self.begin(&parts, &body)
         } else {
             let door = self.clone();
@@ -162,7 +169,10 @@ impl Door {
     /// In AWS's order: an operation nobody knows is told to strangers too.
     fn begin_at(&self, place: Option<usize>, parts: &Parts, target: &[u8], body: &[u8]) -> Result<Step, Fault> {
         let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
+        // Signed is what was sent.
         let caller = self.admit(parts, body)?;
+        let plain = inflate::plain(&parts.headers, body)?;
+        let body = &*plain;
         if body.is_empty() {
             return Err(Fault { code: Code::Serialization, message: None, item: None });
         }
