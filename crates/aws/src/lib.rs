@@ -7,6 +7,7 @@
 mod json;
 mod denial;
 mod dynamodb;
+mod inflate;
 mod metrics;
 mod protocol;
 mod retry;
@@ -89,8 +90,8 @@ pub(crate) struct Inner {
     pub conflicts: Conflicts,
 }
 
-/// Bodies above this are checked, decoded and begun off the runtime's threads: at about 1 GB/s they would hold one up
-/// for longer than half a millisecond.
+/// Bodies above this, and compressed ones, are checked, decoded and begun off the runtime's threads: at about 1 GB/s they
+/// would hold one up for longer than half a millisecond.
 const BODY_INLINE_MAX: usize = 256 * 1024;
 
 impl Door {
@@ -115,6 +116,12 @@ impl Door {
         parts.headers.contains_key(X_AMZ_TARGET) || parts.method == Method::POST && is_json_1_0(parts)
     }
 
+    /// Whether a request's body comes compressed: then it may come to [`REQUEST_BYTES_MAX`] whatever its length.
+    #[must_use]
+    pub fn is_packed(parts: &Parts) -> bool {
+        inflate::is_encoded(&parts.headers)
+    }
+
     /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`]. `connection`
     /// tells the connections of the server apart.
     pub async fn handle(&self, connection: u64, parts: Parts, body: Bytes) -> Response<Body> {
@@ -126,7 +133,7 @@ impl Door {
         }
         let started = Instant::now();
         let alone = self.0.turns.take(connection);
-        let (route, step) = if body.len() <= BODY_INLINE_MAX {
+        let (route, step) = if body.len() <= BODY_INLINE_MAX && !inflate::is_encoded(&parts.headers) {
             let begun = self.begin(&parts, &body, alone);
             if alone {
                 self.0.turns.held(started.elapsed());
@@ -187,7 +194,10 @@ impl Door {
         alone: bool,
     ) -> Result<Step, Fault> {
         let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
+        // Signed is what was sent.
         let caller = self.admit(parts, body)?;
+        let plain = inflate::plain(&parts.headers, body)?;
+        let body = &*plain;
         if body.is_empty() {
             return Err(Fault::bare(Code::Serialization));
         }

@@ -368,8 +368,11 @@ pub(crate) fn respond(ids: &RequestIds, outcome: Result<Vec<u8>, Fault>) -> Resp
 /// A request of more than [`REQUEST_BYTES_MAX`], which AWS answers with 413 before it looks at anything.
 #[must_use]
 pub fn too_large() -> Response<Body> {
-    let message = format!("Request size exceeded the maximum of {REQUEST_BYTES_MAX} bytes");
-    respond(&RequestIds::new(), Err(Fault::new(Code::RequestTooLarge, message)))
+    respond(&RequestIds::new(), Err(request_too_large()))
+}
+
+pub(crate) fn request_too_large() -> Fault {
+    Fault::new(Code::RequestTooLarge, format!("Request size exceeded the maximum of {REQUEST_BYTES_MAX} bytes"))
 }
 
 /// A request whose HTTP could not be read to its end; `why` is for the person who looks at it.

@@ -124,6 +124,15 @@ pub struct Server {
     /// A name under which browsers may open the pages, beside loopback and --host; `*` allows any
     #[arg(long = "page-host", env = "STREAMFOLD_PAGE_HOST", value_delimiter = ',', value_name = "NAME")]
     pub page_hosts: Vec<String>,
+    /// Connections served at once; further ones wait until one is closed
+    #[arg(
+        long,
+        env = "STREAMFOLD_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub connections: u32,
     /// Threads that serve HTTP
     #[arg(long, env = "STREAMFOLD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

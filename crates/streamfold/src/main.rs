@@ -1,13 +1,14 @@
 //! The binary: reads the command line, opens the database, puts the rooms together and serves until told to stop.
 //!
 //! In reading order: `cli` and `units` say what was asked; `check` and `plan` say what a template would do; `serve`
-//! does it, behind the sockets of `server`; `banner`, `fills` and `failure` are what a person sees of it.
+//! does it, behind the sockets of `server` and `intake`; `banner`, `fills` and `failure` are what a person sees of it.
 
 mod banner;
 mod check;
 mod cli;
 mod failure;
 mod fills;
+mod intake;
 mod plan;
 mod serve;
 mod server;

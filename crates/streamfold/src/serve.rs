@@ -95,7 +95,7 @@ fn run(
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let doors = wiring::doors(db, aws, server, dashboards, &views);
-        server::serve(listener, doors, signals.stop()).await;
+        server::serve(listener, doors, server.connections as usize, signals.stop()).await;
         Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -1,32 +1,27 @@
 //! The HTTP server: sockets, limits and time-outs. It tells the doors apart and knows nothing of what they do.
 
-use bytes::{Bytes, BytesMut};
+use crate::intake::{Intake, Unread};
 use http::{Method, Request, Response, request::Parts};
-use http_body_util::{BodyExt, Either};
+use http_body_util::Either;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
-/// Connections served at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 10_000;
 /// Connections the kernel queues.
 const BACKLOG: u32 = 4_096;
-/// How long a request's head may take, and a connection may idle.
-const HEAD_WAIT: Duration = Duration::from_secs(30);
-/// How long a request's body may take.
-const BODY_WAIT: Duration = Duration::from_secs(60);
-/// Longest head: Lambda's Runtime API carries a context of up to a megabyte in its headers.
-const HEAD_BYTES_MAX: usize = 2 << 20;
-/// Of a body that is too large, this much is read to its end, so that the client gets to see the answer.
-const DISCARD_MAX: usize = 256 << 20;
+/// How long a request's head may take, and a connection may idle. Longer than the minute for which clients (AWS's SDK
+/// for Java, for one) keep idle connections: who closes first must be the client, or requests meet closed doors.
+const HEAD_WAIT: Duration = Duration::from_secs(75);
+/// Longest head. A signed request's has one or two KB, with a session token some more.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long requests under way may take once the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection for lack of something, descriptors for one.
@@ -37,6 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Doors {
     pub aws: aws::Door,
     pub console: console::Console,
+    pub intake: Arc<Intake>,
 }
 
 type Answer = Response<Either<aws::Body, console::Body>>;
@@ -76,10 +72,11 @@ impl Claim {
     }
 }
 
-/// Serves until `stop` is ready, then finishes what is under way, for [`STOP_WAIT`] at most.
-pub async fn serve(listener: TcpListener, doors: Doors, stop: impl Future<Output = ()>) {
+/// Serves so many connections at once (further ones wait in the kernel's queue) until `stop` is ready, then finishes
+/// what is under way, for [`STOP_WAIT`] at most.
+pub async fn serve(listener: TcpListener, doors: Doors, connections_max: usize, stop: impl Future<Output = ()>) {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(connections_max));
     let mut stop = std::pin::pin!(stop);
     let mut connection = 0;
     loop {
@@ -153,8 +150,9 @@ impl Doors {
         if !is_api(&parts) {
             return self.console.handle(parts).await.map(Either::Right);
         }
-        let answer = match collect(body, aws::REQUEST_BYTES_MAX).await {
-            Ok(body) => self.aws.handle(connection, parts, body).await,
+        let answer = match self.intake.take(body, aws::REQUEST_BYTES_MAX, aws::Door::is_packed(&parts)).await {
+            // Its room is kept until there is an answer: the request is held, decoded, as long.
+            Ok((body, _room)) => self.aws.handle(connection, parts, body).await,
             Err(Unread::TooLarge) => aws::too_large(),
             Err(Unread::Broken(why)) => aws::malformed(&why),
         };
@@ -165,54 +163,4 @@ impl Doors {
 /// Whether AWS's doors answer: they claim the request, or it posts to the root, where nobody else takes posts.
 fn is_api(parts: &Parts) -> bool {
     aws::Door::claims(parts) || (parts.method == Method::POST && parts.uri.path() == "/")
-}
-
-/// Why there is no whole body.
-enum Unread {
-    TooLarge,
-    Broken(String),
-}
-
-/// The whole body, in one piece.
-async fn collect(body: Incoming, bytes_max: usize) -> Result<Bytes, Unread> {
-    let mut reading = std::pin::pin!(read(body, bytes_max));
-    // Most bodies come along with their heads; no clock is started for those.
-    let at_once = std::future::poll_fn(|ctx| Poll::Ready(reading.as_mut().poll(ctx))).await;
-    if let Poll::Ready(read) = at_once {
-        return read;
-    }
-    match timeout(BODY_WAIT, reading).await {
-        Ok(read) => read,
-        Err(_) => Err(Unread::Broken(format!("the body did not arrive within {} s", BODY_WAIT.as_secs()))),
-    }
-}
-
-async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Unread> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Unread::Broken(format!("the body broke off: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length > DISCARD_MAX {
-            return Err(Unread::TooLarge);
-        }
-        if length > bytes_max {
-            (first, rest) = (Bytes::new(), BytesMut::new());
-        } else if first.is_empty() {
-            // Most bodies arrive in one piece, which is then the body, without a copy.
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-            }
-            rest.extend_from_slice(&data);
-        }
-    }
-    match length {
-        length if length > bytes_max => Err(Unread::TooLarge),
-        _ if rest.is_empty() => Ok(first),
-        _ => Ok(rest.freeze()),
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{Place, Server},
+    intake::Intake,
     server::Doors,
 };
 use console::{Config, Console};
@@ -45,7 +46,8 @@ pub fn doors(db: &Db, aws: aws::Door, server: &Server, dashboards: &[project::Da
             move |stream| aws.stream_arn(stream)
         }),
     };
-    Doors { aws, console: Console::new(db.clone(), config) }
+    let intake = Arc::new(Intake::new(server.memory, aws::REQUEST_BYTES_MAX));
+    Doors { aws, console: Console::new(db.clone(), config), intake }
 }
 
 /// Names under which browsers may open the pages.

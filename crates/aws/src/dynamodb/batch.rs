@@ -115,11 +115,7 @@ fn check_gets(input: &BatchGetItemInput<'_>) -> Result<Consumed, Fault> {
     let requests = input.items.as_deref().unwrap_or_default();
     checks.required("requestItems", input.items.is_some());
     if input.items.is_some() && requests.is_empty() {
-        // Without the value, and capitalised: this layer is AWS's newest.
-        return Err(Fault::validation(
-            "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length \
-             greater than or equal to 1",
-        ));
+        return Err(Fault::validation("The requestItems parameter is required for BatchGetItem"));
     }
     if let Some((name, _)) = requests.iter().find(|(name, _)| !is_table(name)) {
         checks.broken(format!(
@@ -144,6 +140,15 @@ fn check_gets(input: &BatchGetItemInput<'_>) -> Result<Consumed, Fault> {
     }
     let consumed = checks.consumed(input.consumed.as_ref());
     checks.finish()?;
+    // A table's part by itself is checked with its expressions.
+    let any = |has: fn(&KeysAndAttributes<'_>) -> bool| requests.iter().any(|(_, request)| has(request));
+    check_together(
+        Layer::Bare,
+        &[("ProjectionExpression", any(|request| request.projection.is_some()))],
+        &[("AttributesToGet", any(|request| request.attributes_to_get.is_some()))],
+        false,
+        false,
+    )?;
     Ok(consumed)
 }
 
@@ -320,10 +325,7 @@ pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
 fn check_writes(input: &BatchWriteItemInput<'_>) -> Result<(Consumed, bool), Fault> {
     let requests = input.items.as_deref().unwrap_or_default();
     if input.items.is_some() && requests.is_empty() {
-        return Err(Fault::validation(
-            "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length \
-             greater than or equal to 1",
-        ));
+        return Err(Fault::validation("The requestItems parameter is required for BatchWriteItem"));
     }
     let mut checks = Checks::default();
     let consumed = checks.consumed(input.consumed.as_ref());

@@ -8,8 +8,12 @@ use item::{
     Value,
     codec::DecodeError,
     expression::{Condition, Invalid, Placeholders, Projection},
+    size,
 };
 use std::collections::BTreeMap;
+
+/// Bytes of all values that a request's expressions may use.
+const VALUES_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// `ExpressionAttributeNames`.
 pub(super) type Names<'a> = Map<Text<'a>, Text<'a>>;
@@ -94,6 +98,10 @@ impl Bound {
         let names = names.map(|names| names.0).unwrap_or_default();
         let names = names.into_iter().map(|(name, to)| (name.0.into_owned(), to.0.into_owned())).collect();
         let Values { values, fault } = values.unwrap_or_default();
+        // The limit is AWS's (its guide, "Expression parameters"), the words are not: nobody has shown them.
+        if values.values().map(size::value).sum::<usize>() > VALUES_BYTES_MAX {
+            return Err(layer.fault("ExpressionAttributeValues has exceeded the maximum allowed size of 2 MB"));
+        }
         let bound = Bound { layer, names, values };
         bound.placeholders().check_keys().map_err(|error| layer.invalid(error))?;
         if let Some((name, fault)) = fault {

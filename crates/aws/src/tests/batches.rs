@@ -52,7 +52,7 @@ fn batches_that_cannot_be_are_refused_as_aws_does() {
         ],
         expect_test::expect![[r#"
             400 ValidationException: 1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: Member must not be null
-            400 ValidationException: 1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: The requestItems parameter is required for BatchWriteItem
             400 ValidationException: 1 validation error detected: Value '{votes=[]}' at 'requestItems' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]
             400 ValidationException: 1 validation error detected: Value '{a!=[...]}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]
             400 ValidationException: 1 validation error detected: Value '{votes=[...]}' at 'requestItems' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]
@@ -80,16 +80,22 @@ fn batches_that_cannot_be_are_refused_as_aws_does() {
             "{'RequestItems':{'none':{'Keys':[{'id':{'S':'1'}}]}}}",
             "{'RequestItems':{'votes':{'Keys':[{'id':{'S':'1'}},{'id':{'S':'1'}}]}}}",
             "{'RequestItems':{'votes':{'Keys':[{'id':{'S':'1'}}],'ProjectionExpression':'a','AttributesToGet':['a']}}}",
+            "{'RequestItems':{'votes':{'Keys':[{'id':{'S':'1'}}],'ProjectionExpression':'id'},\
+              'totals':{'Keys':[{'region':{'S':'a'},'rank':{'N':'1'}}],'AttributesToGet':['rank']}}}",
+            "{'RequestItems':{'votes':{'Keys':[{'id':{'S':'1'}}],'ProjectionExpression':'a, a'},\
+              'totals':{'Keys':[{'region':{'S':'a'},'rank':{'N':'1'}}],'ProjectionExpression':'a'}}}",
         ],
         expect_test::expect![[r#"
             400 ValidationException: 1 validation error detected: Value null at 'requestItems' failed to satisfy constraint: Member must not be null
-            400 ValidationException: 1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: The requestItems parameter is required for BatchGetItem
             400 ValidationException: 1 validation error detected: Value at 'RequestItems.votes.member.Keys' failed to satisfy constraint: Member must have length greater than or equal to 1
             400 ValidationException: 1 validation error detected: Value at 'RequestItems.votes.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100
             400 ValidationException: 1 validation error detected: Value null at 'requestItems.votes.member.keys' failed to satisfy constraint: Member must not be null
             400 ResourceNotFoundException: Requested resource not found
             400 ValidationException: Provided list of item keys contains duplicates
-            400 ValidationException: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"#]],
+            400 ValidationException: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}
+            400 ValidationException: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}
+            400 ValidationException: Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a]"#]],
     );
 }
 

@@ -1,7 +1,9 @@
 //! Who is let in, and what strangers hear.
 
 use super::*;
-use crate::Access;
+use crate::{Access, REQUEST_BYTES_MAX};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
 
 fn post(target: &str) -> http::request::Builder {
     Request::post("/").header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0")
@@ -126,6 +128,43 @@ fn every_operation_that_changes_something_needs_a_key_that_may_write() {
     let needs_write: Vec<&str> =
         crate::routes::ROUTES.iter().filter(|route| route.needs == Access::Write).map(|route| route.name).collect();
     expect_test::expect!["PutItem UpdateItem DeleteItem BatchWriteItem TransactWriteItems CreateTable DeleteTable UpdateTable UpdateTimeToLive TagResource UntagResource UpdateContinuousBackups"].assert_eq(&needs_write.join(" "));
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
+}
+
+#[test]
+fn a_compressed_request_is_taken_and_comes_to_no_more_than_any_other() {
+    let house = House::furnished();
+    let send = |encoding: &str, body: &[u8]| {
+        let request = post("DynamoDB_20120810.PutItem").header("content-encoding", encoding);
+        let response = house.send(request.body(()).expect("a request"), body);
+        format!("{} {}", response.status().as_u16(), String::from_utf8_lossy(response.body()))
+    };
+    let put = br#"{"TableName":"votes","Item":{"id":{"S":"1"}}}"#;
+    let padded = |bytes: usize| [&put[..], &vec![b' '; bytes - put.len()][..]].concat();
+    let zipped = gzip(put);
+    let answers = [
+        send("gzip", &zipped),
+        send("identity", put),
+        send("gzip", &gzip(&padded(REQUEST_BYTES_MAX))),
+        send("gzip", &gzip(&padded(REQUEST_BYTES_MAX + 1))),
+        send("gzip", &zipped[..zipped.len() - 1]),
+        send("gzip", put),
+        send("br", put),
+    ];
+    expect_test::expect![[r#"
+        200 {}
+        200 {}
+        200 {}
+        413 {"__type":"com.amazon.coral.service#RequestEntityTooLargeException","message":"Request size exceeded the maximum of 16777216 bytes"}
+        400 {"__type":"com.amazon.coral.service#SerializationException","Message":"The body is no gzip: unexpected end of file"}
+        400 {"__type":"com.amazon.coral.service#SerializationException","Message":"The body is no gzip: invalid gzip header"}
+        400 {"__type":"com.amazon.coral.service#SerializationException","Message":"Unsupported Content-Encoding: br"}"#]]
+    .assert_eq(&answers.join("\n"));
 }
 
 #[test]

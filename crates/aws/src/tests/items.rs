@@ -96,6 +96,7 @@ fn puts_that_cannot_be_are_refused_in_the_order_of_aws() {
         &[
             "{}",
             "{'TableName':'','Item':{}}",
+            "{'TableName':'','Item':{},'ReturnValues':'INVALID'}",
             &format!("{{'TableName':'{name}','Item':{{}}}}"),
             "{'TableName':'a!','Item':{},'ReturnValues':'X','ReturnConsumedCapacity':'Y','ReturnItemCollectionMetrics':'Z'}",
             "{'TableName':'none','Item':{'id':{'S':'1'}}}",
@@ -118,7 +119,8 @@ fn puts_that_cannot_be_are_refused_in_the_order_of_aws() {
         ],
         expect_test::expect![[r#"
             400 ValidationException: 2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null; Value null at 'item' failed to satisfy constraint: Member must not be null
-            400 ValidationException: 1 validation error detected: Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1
             400 ValidationException: 1 validation error detected: Value 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' at 'tableName' failed to satisfy constraint: Member must have length less than or equal to 255
             400 ValidationException: 4 validation errors detected: Value 'Y' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value 'a!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value 'X' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value 'Z' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: [SIZE, NONE]
             400 ResourceNotFoundException: Requested resource not found
@@ -148,6 +150,8 @@ fn updates_that_cannot_be_are_refused_in_the_order_of_aws() {
         "UpdateItem",
         &[
             "{'TableName':'','UpdateExpression':'SET a = :a','ReturnConsumedCapacity':'INVALID','ReturnValues':'INVALID'}",
+            "{'TableName':'a!','UpdateExpression':'SET a = :a','ReturnConsumedCapacity':'INVALID','ReturnValues':'INVALID'}",
+            "{'TableName':'a!','UpdateExpression':'SET a = :a','ReturnConsumedCapacity':'INVALID'}",
             "{'TableName':'votes','Key':{'id':{'S':'1'}},'UpdateExpression':'SET id = :a','ExpressionAttributeValues':{':a':{'S':'1'}}}",
             "{'TableName':'votes','Key':{'id':{'S':'1'}},'AttributeUpdates':{'id':{'Value':{'S':'2'}}}}",
             "{'TableName':'votes','Key':{'id':{'S':'1'}},'AttributeUpdates':{'x':{'Action':'ADD','Value':{'S':'2'}}}}",
@@ -159,7 +163,9 @@ fn updates_that_cannot_be_are_refused_in_the_order_of_aws() {
             "{'TableName':'votes','Key':{'id':{'S':'1'}},'UpdateExpression':'SET a.b = :a','ExpressionAttributeValues':{':a':{'S':'1'}}}",
         ],
         expect_test::expect![[r#"
-            400 ValidationException: 4 validation errors detected: Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 1; Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value null at 'key' failed to satisfy constraint: Member must not be null
+            400 ValidationException: 1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]
+            400 ValidationException: 3 validation errors detected: Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value 'a!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value null at 'key' failed to satisfy constraint: Member must not be null
             400 ValidationException: One or more parameter values were invalid: Cannot update attribute id. This attribute is part of the key
             400 ValidationException: One or more parameter values were invalid: Cannot update attribute id. This attribute is part of the key
             400 ValidationException: 1 validation error detected: One or more parameter values were invalid: ADD action is not supported for the type S
@@ -169,6 +175,143 @@ fn updates_that_cannot_be_are_refused_in_the_order_of_aws() {
             400 ValidationException: The provided key element does not match the schema
             400 ValidationException: 1 validation error detected: Invalid UpdateExpression: Syntax error; token: "INVALID", near: "INVALID SYNTAX"
             400 ValidationException: The document path provided in the update expression is invalid for update"#]],
+    );
+}
+
+#[test]
+fn deletes_that_cannot_be_are_refused_in_the_order_of_aws() {
+    let house = House::furnished();
+    let delete = |rest: &str| format!("{{'TableName':'votes','Key':{{'id':{{'S':'1'}}}}{rest}}}");
+    house.replay(
+        "DeleteItem",
+        &[
+            "{}",
+            "{'TableName':'','Key':{}}",
+            "{'TableName':'x!','Key':{}}",
+            &delete(",'ReturnValues':'INVALID','ReturnConsumedCapacity':'INVALID'"),
+            &delete(",'ReturnValues':'ALL_NEW'"),
+            &delete(",'ConditionExpression':'((attribute_exists(id)))'"),
+            &delete(",'ConditionExpression':'attribute_exists(name)'"),
+            "{'TableName':'votes','Key':{'id':{'S':''}}}",
+            "{'TableName':'votes','Key':{'id':{'L':[]}}}",
+            "{'TableName':'none','Key':{'id':{'S':'1'}}}",
+        ],
+        expect_test::expect![[r#"
+            400 ValidationException: 2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null; Value null at 'key' failed to satisfy constraint: Member must not be null
+            400 ValidationException: 1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1
+            400 ValidationException: 1 validation error detected: Value 'x!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
+            400 ValidationException: 2 validation errors detected: Value 'INVALID' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value 'INVALID' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]
+            400 ValidationException: 1 validation error detected: ReturnValues can only be ALL_OLD or NONE
+            400 ValidationException: 1 validation error detected: Invalid ConditionExpression: The expression has redundant parentheses;
+            400 ValidationException: 1 validation error detected: Invalid ConditionExpression: Attribute name is a reserved keyword; reserved keyword: name
+            400 ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id
+            400 ValidationException: The provided key element does not match the schema
+            400 ResourceNotFoundException: Requested resource not found"#]],
+    );
+}
+
+/// Asks with an item of exactly so many bytes.
+fn put_of(house: &House, id: &str, bytes: usize) -> String {
+    let padding = "x".repeat(bytes - "id".len() - id.len() - "p".len());
+    house.ask("PutItem", &format!(r#"{{"TableName":"votes","Item":{{"id":{{"S":"{id}"}},"p":{{"S":"{padding}"}}}}}}"#))
+}
+
+#[test]
+fn sizes_are_allowed_to_the_byte() {
+    let house = House::furnished();
+    let update = |bytes: usize| {
+        let padding = "x".repeat(bytes);
+        house.ask("UpdateItem", &format!(
+            r#"{{"TableName":"votes","Key":{{"id":{{"S":"1"}}}},"UpdateExpression":"SET q = :q","ExpressionAttributeValues":{{":q":{{"S":"{padding}"}}}}}}"#
+        ))
+    };
+    let condition = |values: usize, bytes: usize| {
+        let one = |at: usize| format!(r#"":v{at}":{{"S":"{}"}}"#, "x".repeat(bytes));
+        let all: Vec<String> = (0..values).map(one).collect();
+        let used: Vec<String> = (0..values).map(|at| format!("a <> :v{at}")).collect();
+        house.ask("PutItem", &format!(
+            r#"{{"TableName":"votes","Item":{{"id":{{"S":"2"}}}},"ConditionExpression":"{}","ExpressionAttributeValues":{{{}}}}}"#,
+            used.join(" AND "), all.join(",")
+        ))
+    };
+    let mebi = 1024 * 1024;
+    let text = |length: usize| {
+        let spaces = " ".repeat(length - "attribute_exists(a)".len());
+        house.ask("PutItem", &format!(r#"{{"TableName":"votes","Item":{{"id":{{"S":"2"}}}},"ConditionExpression":"attribute_exists(a){spaces}"}}"#))
+    };
+    let operators = |count: usize| {
+        let one = vec!["attribute_exists(a)"; count.div_ceil(2)].join(" OR ");
+        house.ask(
+            "PutItem",
+            &format!(r#"{{"TableName":"votes","Item":{{"id":{{"S":"2"}}}},"ConditionExpression":"{one}"}}"#),
+        )
+    };
+    let answers = [
+        put_of(&house, "1", 409_600),
+        put_of(&house, "1", 409_601),
+        put_of(&house, "1", 1_000),
+        update(408_598),
+        update(408_600),
+        condition(2, mebi),
+        condition(2, mebi + 1),
+        text(4_096),
+        text(4_097),
+        operators(140),
+        operators(302),
+    ];
+    expect_test::expect![[r#"
+        {}
+        400 ValidationException: 1 validation error detected: Item size has exceeded the maximum allowed size
+        {}
+        {}
+        400 ValidationException: Item size to update has exceeded the maximum allowed size
+        {}
+        400 ValidationException: 1 validation error detected: ExpressionAttributeValues has exceeded the maximum allowed size of 2 MB
+        400 ConditionalCheckFailedException: The conditional request failed
+        400 ValidationException: 1 validation error detected: Invalid ConditionExpression: Expression size has exceeded the maximum allowed size; expression size: 4097
+        400 ConditionalCheckFailedException: The conditional request failed
+        400 ValidationException: 1 validation error detected: Invalid ConditionExpression: The expression contains too many operators; operator count: 301"#]]
+    .assert_eq(&answers.join("\n"));
+}
+
+#[test]
+fn capacity_counts_what_was_there_and_what_is_there_now() {
+    let house = House::furnished();
+    put_of(&house, "1", 5_000);
+    let put = |rest: &str| format!("{{'TableName':'votes','Item':{{'id':{{'S':'1'}}}}{rest}}}");
+    let total = ",'ReturnConsumedCapacity':'TOTAL'";
+    house.replay(
+        "PutItem",
+        &[
+            &put(",'ReturnConsumedCapacity':'INDEXES','ReturnItemCollectionMetrics':'SIZE'"),
+            &put(total),
+            &put(",'ReturnConsumedCapacity':'NONE','ReturnItemCollectionMetrics':'SIZE'"),
+        ],
+        expect_test::expect![[r#"
+            {"ConsumedCapacity":{"TableName":"votes","CapacityUnits":5.0,"Table":{"CapacityUnits":5.0}}}
+            {"ConsumedCapacity":{"TableName":"votes","CapacityUnits":1.0}}
+            {}"#]],
+    );
+    put_of(&house, "1", 8_193);
+    let get = |rest: &str| format!("{{'TableName':'votes','Key':{{'id':{{'S':'1'}}}}{rest}}}");
+    house.replay(
+        "GetItem",
+        &[
+            &get(&format!("{total},'ProjectionExpression':'id'")),
+            &get(&format!("{total},'ProjectionExpression':'id','ConsistentRead':true")),
+            &get(",'ProjectionExpression':'id','ReturnConsumedCapacity':'INDEXES','ConsistentRead':true"),
+        ],
+        expect_test::expect![[r#"
+            {"Item":{"id":{"S":"1"}},"ConsumedCapacity":{"TableName":"votes","CapacityUnits":1.5}}
+            {"Item":{"id":{"S":"1"}},"ConsumedCapacity":{"TableName":"votes","CapacityUnits":3.0}}
+            {"Item":{"id":{"S":"1"}},"ConsumedCapacity":{"TableName":"votes","CapacityUnits":3.0,"Table":{"CapacityUnits":3.0}}}"#]],
+    );
+    house.replay(
+        "DeleteItem",
+        &[&get(total), &get(total)],
+        expect_test::expect![[r#"
+        {"ConsumedCapacity":{"TableName":"votes","CapacityUnits":9.0}}
+        {"ConsumedCapacity":{"TableName":"votes","CapacityUnits":1.0}}"#]],
     );
 }
 

@@ -80,9 +80,9 @@ impl House {
         house
     }
 
-    fn send(&self, request: Request<()>, body: &str) -> Response<Bytes> {
+    fn send(&self, request: Request<()>, body: impl AsRef<[u8]>) -> Response<Bytes> {
         let (parts, ()) = request.into_parts();
-        let body = Bytes::from(body.to_owned());
+        let body = Bytes::copy_from_slice(body.as_ref());
         self.runtime.block_on(async {
             let (parts, body) = self.door.handle(0, parts, body).await.into_parts();
             Response::from_parts(parts, body.collect().await.expect("a body in memory").to_bytes())

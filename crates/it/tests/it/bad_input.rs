@@ -324,3 +324,45 @@ fn put_again(program: &Program) {
     put(program, "1");
     assert_eq!(count(program), 1);
 }
+
+#[test]
+fn half_requests_hold_up_nobody() {
+    let folder = example();
+    let program = Run::up(folder.path()).args(&["--memory", "64M", "--threads", "1"]).start();
+    let put = "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.PutItem\r\n";
+    let halves = [
+        "POST / HTTP/1.1\r\nhost: ".to_owned(),
+        format!("{put}content-length: 100\r\n\r\n{{"),
+        // Together far more than bodies under way may take.
+        format!("{put}content-length: 16000000\r\n\r\n{{"),
+        format!("{put}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"),
+    ];
+    let open: Vec<TcpStream> = (0..400)
+        .map(|number| {
+            let mut stream = TcpStream::connect(("127.0.0.1", program.port)).expect("the server listens");
+            stream.write_all(halves[number % halves.len()].as_bytes()).expect("half a request can be sent");
+            stream
+        })
+        .collect();
+    put_again(&program);
+    drop(open);
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_a_place() {
+    let folder = example();
+    let program = Run::up(folder.path()).args(&["--connections", "2"]).start();
+    let list = |client: &mut Client| client.call("ListTables", &json!({})).map(|_| ());
+    let mut clients = [Client::new(program.port), Client::new(program.port)];
+    for client in &mut clients {
+        list(client).expect("there is a place");
+    }
+    let (sender, served) = std::sync::mpsc::channel();
+    let mut third = Client::new(program.port);
+    let waiting = std::thread::spawn(move || sender.send(list(&mut third)).expect("somebody waits for it"));
+    assert!(served.recv_timeout(std::time::Duration::from_millis(300)).is_err(), "there is no place for a third");
+    drop(clients);
+    let answer = served.recv_timeout(std::time::Duration::from_secs(20)).expect("it is served once there is a place");
+    answer.expect("it is served as any other");
+    waiting.join().expect("the client does not panic");
+}
