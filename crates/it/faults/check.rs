@@ -1,6 +1,9 @@
 //! What must hold of every image: it opens, nothing acknowledged is missing, nothing is half there, the stream adds up
-//! to the table, fingerprints equal a recount, the view's rows are its query at the view's own position; and all of
-//! that still holds after one more write and one more crash.
+//! to the table, fingerprints equal a recount, indexes equal the items, the view's rows are its query at the view's own
+//! position; and all of that still holds after one more write and one more crash, when what is due expires.
+
+#[path = "derived.rs"]
+mod derived;
 
 use super::load::{Writer, possible};
 use db::{Db, Env, FollowerId, Op, Options, Scan, StreamRead, Table, Write};
@@ -9,9 +12,13 @@ use std::{collections::BTreeMap, path::Path};
 
 type Votes = BTreeMap<String, Item>;
 
+/// Nothing expires under the eyes of who compares.
+const NEVER: u64 = u64::MAX;
+
 /// The options of the recorded program, for opening its images here.
-pub fn options(dir: &Path) -> Options {
-    Options { memory: super::MEMORY, segment_bytes: super::SEGMENT_BYTES, ..Options::new(dir) }
+fn options(dir: &Path) -> Options {
+    let options = Options::new(dir);
+    Options { memory: super::MEMORY, segment_bytes: super::SEGMENT_BYTES, expiry_delay_ms: NEVER, ..options }
 }
 
 /// Checks the image in `dir`, made for a power loss at `position` (`None`: the newest writes may be missing, wherever it
@@ -26,26 +33,29 @@ pub fn check(dir: &Path, writers: &[Writer], position: Option<u64>) -> Result<()
             .find(|(_, vote)| !vote.stamps.contains(&None));
         return lost.map_or(Ok(()), |(id, _)| Err(format!("the table is gone, and {id} with it")));
     };
-    consistent(&db, &votes, writers, position)?;
+    let mut items = consistent(&db, &votes, writers, position)?;
     let head = db.head();
     let extra = text_item(&[("id", "after the crash"), ("region", "SOUTH"), ("improvement", "LIGHT")]);
+    items.insert(text(&extra, "id"), extra.clone());
     write(&db, &votes, extra)?;
     // Dropped without being closed: a crash, this time with the page cache kept.
     drop(db);
-    let db = Db::open(options(dir), Env::real()).map_err(|error| format!("it does not open again: {error}"))?;
+    let options = Options { expiry_delay_ms: 0, ..options(dir) };
+    let db = Db::open(options, Env::real()).map_err(|error| format!("it does not open again: {error}"))?;
     if db.head() <= head {
         return Err(format!("the head went from {head} to {} over a write and a restart", db.head()));
     }
-    let items = all(&db, &votes)?;
+    let items = derived::expire(&db, &votes, items)?;
     if !items.contains_key("after the crash") {
         return Err("a write after the crash is gone after a restart".to_owned());
     }
     acknowledged(&items, writers, position)
         .and_then(|()| fingerprints(&db))
+        .and_then(|()| derived::derived(&db, &votes, &items))
         .map_err(|error| format!("after one more write and restart: {error}"))
 }
 
-fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: Option<u64>) -> Result<(), String> {
+fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: Option<u64>) -> Result<Votes, String> {
     let items = all(db, votes)?;
     acknowledged(&items, writers, position)?;
     whole_batches(&items, writers)?;
@@ -54,7 +64,9 @@ fn consistent(db: &Db, votes: &Table, writers: &[Writer], position: Option<u64>)
         return Err(differ("the stream adds up to something else than the table", &streamed, &items));
     }
     fingerprints(db)?;
-    view(db, &at_view)
+    derived::derived(db, votes, &items)?;
+    view(db, &at_view)?;
+    Ok(items)
 }
 
 fn fingerprints(db: &Db) -> Result<(), String> {

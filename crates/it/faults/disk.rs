@@ -265,35 +265,35 @@ impl Moment<'_> {
 
     /// Builds the image in which, of what may be lost, exactly that is there for which `keep` holds: asked for an
     /// operation and, for writes, each sector of it.
-    pub fn build(&self, mut keep: impl FnMut(usize, u64) -> bool) -> Image {
+    pub fn build(&self, keep: impl Fn(usize, u64) -> bool) -> Image {
         let mut image = Image::default();
-        for (number, operation) in self.disk.operations[..self.happened].iter().enumerate() {
-            let durable = self.is_durable(number);
-            match &operation.change {
-                Change::Names(names) if durable || keep(number, 0) => image.names(names),
-                Change::Size { inode, size, grow_only } if durable || keep(number, 0) => {
-                    let file = image.files.entry(*inode).or_default();
-                    let size = usize::try_from(*size).expect("files fit into memory");
-                    let size = if *grow_only { size.max(file.len()) } else { size };
-                    file.resize(size, 0);
-                }
-                Change::Data { inode, offset, length, bytes } => {
-                    let mut at = *offset;
-                    while at < offset + length {
-                        let end = ((at / SECTOR + 1) * SECTOR).min(offset + length);
-                        let end = if durable { offset + length } else { end };
-                        if durable || keep(number, at / SECTOR) {
-                            let bytes =
-                                bytes.as_ref().map(|bytes| &bytes[(at - offset) as usize..(end - offset) as usize]);
-                            image.write(*inode, at, end, bytes);
-                        }
-                        at = end;
-                    }
-                }
-                Change::Names(_) | Change::Size { .. } => {}
+        let operations = || self.disk.operations[..self.happened].iter().enumerate();
+        for (number, operation) in operations() {
+            if let Change::Names(names) = &operation.change
+                && (self.is_durable(number) || keep(number, 0))
+            {
+                image.names(names);
+            }
+        }
+        // Most files that ever were have no name any more, and nobody reads them.
+        let named: HashSet<Inode> = image.folders.values().flat_map(BTreeMap::values).copied().collect();
+        for (number, operation) in operations() {
+            if let Change::Data { inode, .. } | Change::Size { inode, .. } = &operation.change
+                && named.contains(inode)
+            {
+                image.content(&operation.change, self.is_durable(number), |sector| keep(number, sector));
             }
         }
         image
+    }
+}
+
+/// Fresh memory is zeros already, which matters for segments that are zeroed ahead.
+fn resize(file: &mut Vec<u8>, size: usize) {
+    if file.is_empty() {
+        *file = vec![0; size];
+    } else {
+        file.resize(size, 0);
     }
 }
 
@@ -318,11 +318,37 @@ impl Image {
         }
     }
 
+    /// A change of a file, all of it when it is durable, else those of its sectors that are kept.
+    fn content(&mut self, change: &Change, durable: bool, keep: impl Fn(u64) -> bool) {
+        match change {
+            Change::Data { inode, offset, length, bytes } => {
+                let mut at = *offset;
+                while at < offset + length {
+                    let end = ((at / SECTOR + 1) * SECTOR).min(offset + length);
+                    let end = if durable { offset + length } else { end };
+                    if durable || keep(at / SECTOR) {
+                        let bytes = bytes.as_ref().map(|bytes| &bytes[(at - offset) as usize..(end - offset) as usize]);
+                        self.write(*inode, at, end, bytes);
+                    }
+                    at = end;
+                }
+            }
+            Change::Size { inode, size, grow_only } if durable || keep(0) => {
+                let file = self.files.entry(*inode).or_default();
+                let size = usize::try_from(*size).expect("files fit into memory");
+                if size > file.len() || !grow_only {
+                    resize(file, size);
+                }
+            }
+            Change::Size { .. } | Change::Names(_) => {}
+        }
+    }
+
     fn write(&mut self, inode: Inode, start: u64, end: u64, bytes: Option<&[u8]>) {
         let (start, end) = (start as usize, end as usize);
         let file = self.files.entry(inode).or_default();
         if file.len() < end {
-            file.resize(end, 0);
+            resize(file, end);
         }
         match bytes {
             Some(bytes) => file[start..end].copy_from_slice(bytes),

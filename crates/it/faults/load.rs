@@ -1,10 +1,11 @@
-//! The load under which the power goes: writers that put, change, delete and batch votes of their own over HTTP and
-//! remember, for each request, where the recording stood before it was sent and after it was answered.
+//! The load under which the power goes: writers that put, change, delete, batch and transact votes of their own over
+//! HTTP and remember, for each request, where the recording stood before it was sent and after it was answered.
 
 use it::{
     client::{Client, Failed},
     program::Program,
     votes,
+    wait::until,
 };
 use serde_json::{Value, json};
 use std::{
@@ -13,12 +14,17 @@ use std::{
     path::Path,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
+    time::{Duration, SystemTime},
 };
 
 const REGIONS: [&str; 4] = ["NORTH", "SOUTH", "EAST", "WEST"];
 const IMPROVEMENTS: [&str; 3] = ["MORE_TREES", "BIKE_LANES", "QUIET_STREETS"];
 /// Votes of one writer that are changed again and again.
 const VOTES: usize = 40;
+/// Some votes have a colour, by which a sparse index has them.
+const COLOURS: [&str; 2] = ["RED", "BLUE"];
+/// Epoch seconds that no test lives to see.
+const FAR: u64 = 4_000_000_000;
 const SIGKILL: i32 = 9;
 
 /// A request: the votes it writes and what they are afterwards (by their stamp, new with every write). Or what was
@@ -31,6 +37,17 @@ pub struct Step {
     pub sent: u64,
     /// Its size after the answer; `None` when none came.
     pub acknowledged: Option<u64>,
+    /// The votes have expired already: the program deletes them, sooner or later.
+    pub brief: bool,
+}
+
+/// What a writer asks for next.
+struct Request {
+    operation: &'static str,
+    body: Value,
+    ids: Vec<String>,
+    stamp: Option<String>,
+    brief: bool,
 }
 
 /// One client with votes of its own, one request at a time.
@@ -47,26 +64,50 @@ impl Writer {
 
     fn step(&mut self, client: &mut Client, recording: &Path) -> Result<(), Failed> {
         let number = self.steps.len();
-        let stamp = format!("{}#{number}", self.name);
-        let id = format!("{}-{}", self.name, self.dice.usize(0..VOTES));
-        let (operation, request, ids, stamp) = match self.dice.u32(0..20) {
-            0..10 => {
-                ("PutItem", json!({ "TableName": "votes", "Item": self.item(&id, &stamp) }), vec![id], Some(stamp))
-            }
-            10..15 => ("UpdateItem", self.update(&id, &stamp), vec![id], Some(stamp)),
-            15..17 => ("DeleteItem", json!({ "TableName": "votes", "Key": { "id": { "S": id } } }), vec![id], None),
-            _ => {
-                // Votes of a batch are written once: all of them are there, or none is.
-                let ids: Vec<String> = (0..5).map(|part| format!("{}-batch-{number}-{part}", self.name)).collect();
-                let puts: Vec<Value> =
-                    ids.iter().map(|id| json!({ "PutRequest": { "Item": self.item(id, &stamp) } })).collect();
-                ("BatchWriteItem", json!({ "RequestItems": { "votes": puts } }), ids, Some(stamp))
-            }
-        };
-        self.steps.push(Step { ids, stamp, sent: size(recording), acknowledged: None });
-        client.call(operation, &request)?;
+        let Request { operation, body, ids, stamp, brief } = self.request(number);
+        self.steps.push(Step { ids, stamp, sent: size(recording), acknowledged: None, brief });
+        client.call(operation, &body)?;
         self.steps[number].acknowledged = Some(size(recording));
         Ok(())
+    }
+
+    fn request(&mut self, number: usize) -> Request {
+        let stamp = format!("{}#{number}", self.name);
+        let id = format!("{}-{}", self.name, self.dice.usize(0..VOTES));
+        let kind = self.dice.u32(0..24);
+        let (operation, body, ids) = match kind {
+            0..10 => ("PutItem", self.put(&id, &stamp), vec![id]),
+            10..15 => ("UpdateItem", self.update(&id, &stamp), vec![id]),
+            15..17 => ("DeleteItem", json!({ "TableName": "votes", "Key": { "id": { "S": id } } }), vec![id]),
+            17..20 => {
+                let ids = self.several("batch", number);
+                let put = |id: &String| json!({ "PutRequest": { "Item": self.item(id, &stamp) } });
+                let puts: Vec<Value> = ids.iter().map(put).collect();
+                ("BatchWriteItem", json!({ "RequestItems": { "votes": puts } }), ids)
+            }
+            20..23 => {
+                let ids = self.several("transaction", number);
+                let puts: Vec<Value> = ids.iter().map(|id| json!({ "Put": self.put(id, &stamp) })).collect();
+                ("TransactWriteItems", json!({ "ClientRequestToken": stamp, "TransactItems": puts }), ids)
+            }
+            _ => {
+                let id = format!("{}-brief-{number}", self.name);
+                let mut put = self.put(&id, &stamp);
+                put["Item"]["until"] = json!({ "N": (now() - 1).to_string() });
+                ("PutItem", put, vec![id])
+            }
+        };
+        let stamp = (operation != "DeleteItem").then_some(stamp);
+        Request { operation, body, ids, stamp, brief: kind == 23 }
+    }
+
+    /// Votes that are written once and together: all of them are there, or none is.
+    fn several(&self, what: &str, number: usize) -> Vec<String> {
+        (0..5).map(|part| format!("{}-{what}-{number}-{part}", self.name)).collect()
+    }
+
+    fn put(&mut self, id: &str, stamp: &str) -> Value {
+        json!({ "TableName": "votes", "Item": self.item(id, stamp) })
     }
 
     fn item(&mut self, id: &str, stamp: &str) -> Value {
@@ -77,13 +118,20 @@ impl Writer {
             _ => self.dice.usize(0..1_500),
         };
         let text: String = (0..filling).map(|_| self.dice.alphanumeric()).collect();
-        json!({
+        let mut item = json!({
             "id": { "S": id },
             "region": { "S": self.choice(&REGIONS) },
             "improvement": { "S": self.choice(&IMPROVEMENTS) },
             "stamp": { "S": stamp },
             "text": { "S": text },
-        })
+        });
+        if self.dice.bool() {
+            item["colour"] = json!({ "S": self.choice(&COLOURS) });
+        }
+        if self.dice.bool() {
+            item["until"] = json!({ "N": (FAR + self.dice.u64(0..100)).to_string() });
+        }
+        item
     }
 
     fn update(&mut self, id: &str, stamp: &str) -> Value {
@@ -104,6 +152,12 @@ impl Writer {
     fn choice(&mut self, from: &[&'static str]) -> &'static str {
         from[self.dice.usize(0..from.len())]
     }
+}
+
+/// Epoch seconds.
+#[allow(clippy::disallowed_methods, reason = "the real program expires by the real clock")]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is past 1970").as_secs()
 }
 
 fn size(recording: &Path) -> u64 {
@@ -131,9 +185,7 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End
         End::Stopped(enough) => {
             write_from_all_sides(program.port, writers, recording, Some(*enough));
             // Before anything was lost the view is true: what an image shows otherwise, the power loss has done.
-            let mut client = Client::new(program.port);
-            let table = votes::standing(&mut client);
-            votes::check_totals(&mut client, &table);
+            view_catches_up(program.port);
             assert!(program.stop().status.success(), "a server that is asked to stop ends well");
         }
     }
@@ -159,6 +211,15 @@ fn write_from_all_sides(port: u16, writers: &mut [Writer], recording: &Path, eno
     });
 }
 
+/// Waits until the view has caught up with the table, from which nothing but what expires goes meanwhile.
+pub fn view_catches_up(port: u16) {
+    let mut client = Client::new(port);
+    until("total_votes to equal a recount", Duration::from_secs(20), || {
+        let totals = votes::totals(&mut client);
+        (totals == votes::recount(&votes::standing(&mut client))).then_some(())
+    });
+}
+
 /// After a crash: what became of a request that was never answered is what can be read now, and counts as acknowledged
 /// from here on. What somebody has seen must not change by itself.
 pub fn settle(program: &Program, writers: &mut [Writer], recording: &Path) {
@@ -179,7 +240,8 @@ pub fn settle(program: &Program, writers: &mut [Writer], recording: &Path) {
             .iter()
             .map(|id| {
                 let stamp = stamps.get(id).cloned().flatten();
-                Step { ids: vec![id.clone()], stamp, sent: position, acknowledged: Some(position) }
+                let (ids, brief) = (vec![id.clone()], last.brief);
+                Step { ids, stamp, sent: position, acknowledged: Some(position), brief }
             })
             .collect();
         writer.steps.extend(seen);
@@ -205,6 +267,9 @@ pub fn possible(writers: &[Writer], position: u64) -> BTreeMap<&str, Possible> {
                 vote.stamps.clear();
             }
             vote.stamps.push(step.stamp.clone());
+            if step.brief {
+                vote.stamps.push(None);
+            }
         }
     }
     votes

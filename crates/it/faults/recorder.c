@@ -5,6 +5,7 @@
 //   FAULTS_KILL  "rename .seg 3": the process is killed right after its third rename to a name that ends so;
 //                "write .seg 40": right after its 40th write to such a file; "tear .seg 40": in the middle of it;
 //                "sync .seg 40": right before its 40th sync of such a file
+//   FAULTS_ARMED file from whose existence on these calls are counted: the program can be up before it is killed
 //
 // A record: u8 kind, i32 fd, u64 a, u64 b, u32 payload length, payload (little endian, no padding). A change and its
 // record happen under one lock, so that the order of records is the order of changes. A sync has two records, start
@@ -68,17 +69,26 @@ static void record(enum kind kind, int fd, uint64_t a, uint64_t b, const void *p
 }
 
 static char kill_call[16], kill_name[64];
+static const char *armed_by;
 static int kill_count;
+
+// Whether calls of this kind are counted, and from now on.
+static int is_counted(const char *call) {
+    if (kill_count == 0 || strcmp(call, kill_call) != 0) return 0;
+    if (armed_by && syscall(SYS_faccessat, AT_FDCWD, armed_by, F_OK) != 0) return 0;
+    armed_by = NULL;
+    return 1;
+}
 
 // Whether this is the call, on a file of the name, at which to be killed.
 static int is_due(const char *call, const char *path) {
     size_t n = strlen(path), m = strlen(kill_name);
-    if (kill_count == 0 || strcmp(call, kill_call) != 0 || n < m || strcmp(path + n - m, kill_name) != 0) return 0;
+    if (!is_counted(call) || n < m || strcmp(path + n - m, kill_name) != 0) return 0;
     return --kill_count == 0;
 }
 
 static int is_due_at(const char *call, int fd) {
-    if (kill_count == 0 || strcmp(call, kill_call) != 0) return 0;
+    if (!is_counted(call)) return 0;
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
@@ -102,6 +112,7 @@ __attribute__((constructor)) static void begin(void) {
     root_length = strlen(root);
     log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     const char *killed = getenv("FAULTS_KILL");
+    armed_by = getenv("FAULTS_ARMED");
     if (killed && sscanf(killed, "%15s %63s %d", kill_call, kill_name, &kill_count) != 3) abort();
     // Out of the way of descriptors that the program counts on.
     int high = (int)syscall(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 60000);

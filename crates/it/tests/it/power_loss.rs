@@ -17,9 +17,8 @@ mod sites;
 use choice::Plan;
 use disk::Disk;
 use it::{
-    client::Client,
     program::{Run, binary},
-    tools, votes,
+    tools,
 };
 use load::{End, Writer};
 use sites::Sites;
@@ -107,8 +106,9 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (template, root) = (folder.path().join("template"), folder.path().join("root"));
     fs::create_dir(&root).expect("a folder can be made");
-    tools::copy_folder(&tools::root().join("examples/votes"), &template);
+    tools::copy_folder(&tools::root().join("crates/it/faults/template"), &template);
     let (shim, log) = (folder.path().join("recorder.so"), folder.path().join("recording"));
+    let armed = folder.path().join("armed");
     tools::run(
         Command::new("cc")
             .args(["-O2", "-shared", "-fPIC", "-o"])
@@ -116,18 +116,20 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
             .arg(tools::root().join("crates/it/faults/recorder.c")),
     );
     let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, dice.fork())).collect();
-    for end in ends(dice) {
+    for end in ends(dice, durable) {
         let program = up(&template, &root).args(&["--durability", if durable { "durable" } else { "relaxed" }]);
         let program = program.env("LD_PRELOAD", &shim).env("FAULTS_ROOT", &root).env("FAULTS_LOG", &log);
         let program = match &end {
-            End::Killed(moment) => program.env("FAULTS_KILL", moment),
+            End::Killed(moment) => program.env("FAULTS_KILL", moment).env("FAULTS_ARMED", &armed),
             End::Stopped(_) => program,
         };
         let program = program.start();
         if durable {
             load::settle(&program, &mut writers, &log);
         }
+        fs::write(&armed, "").expect("a file can be made");
         load::run(program, &mut writers, &log, &end);
+        fs::remove_file(&armed).expect("what was made can be removed");
     }
     let root = root.to_str().expect("temporary folders have plain names").to_owned();
     let records = recording::read(&log).expect("the recording can be read");
@@ -140,23 +142,19 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
 
 /// One run of the program after the other. Between two steps of a commit, of a new segment or of a flush, a kill leaves
 /// to recovery what they would have done.
-fn ends(dice: &mut fastrand::Rng) -> Vec<End> {
-    let times = if it::long() { 4 } else { 1 };
+fn ends(dice: &mut fastrand::Rng, durable: bool) -> Vec<End> {
+    let times = if it::long() { 3 } else { 1 };
+    // Syncs are rare when nobody waits for them.
+    let syncs = if durable { 15 } else { 2 };
     let mut killed = |moment: &str, from: usize| {
         let nth = times * dice.usize(from..2 * from);
         End::Killed(format!("{moment} {nth}"))
     };
-    let mut ends = vec![
-        killed("tear .seg", 100),
-        killed("rename .seg", 3),
-        killed("sync .seg", 100),
-        End::Stopped(times * 300),
-        killed("rename /current", 2),
-        killed("write .seg", 100),
-    ];
-    // Briefly: every other time what was not synced is a view's alone, and no client misses that.
-    ends.extend((0..6).map(|_| killed("sync .seg", 20)));
-    ends.push(End::Stopped(times * 50));
+    let mut ends = vec![killed("tear .seg", 50), End::Stopped(times * 150), killed("write .seg", 50)];
+    // Every other time what was not synced is a view's alone, which no client misses.
+    ends.extend((0..5).map(|_| killed("sync .seg", syncs)));
+    // Last, since the search for an image that misses a sync begins at the end.
+    ends.extend([killed("rename /current", 1), killed("rename .seg", 2), End::Stopped(times * 50)]);
     ends
 }
 
@@ -233,9 +231,7 @@ fn serve(recorded: &Recorded, image: &disk::Image) {
     let folder = memory_folder();
     image.write_to(&recorded.disk, folder.path()).expect("an image can be written");
     let program = up(&recorded.folder.path().join("template"), folder.path()).start();
-    let mut client = Client::new(program.port);
-    let table = votes::standing(&mut client);
-    votes::check_totals(&mut client, &table);
+    load::view_catches_up(program.port);
     program.kill();
 }
 

@@ -1,0 +1,3 @@
+SELECT region, improvement, COUNT(*) AS total_votes
+FROM votes
+GROUP BY region, improvement
