@@ -50,7 +50,11 @@ fn check_index(db: &Db, table: &Table, index: &Index, items: &Votes) -> Result<(
     let count = found.len();
     let found: Votes = found.into_iter().map(|entry| (text(&entry, "id"), entry)).collect();
     if found != wanted || count != wanted.len() {
-        return Err(super::differ(&format!("index {name} is not its table's items ({count} entries)"), &found, &wanted));
+        return Err(super::differ(
+            &format!("index {name} is not its table's items ({count} entries)"),
+            &found,
+            &wanted,
+        ));
     }
     let kept = db.stats(index.id);
     let counted = totals(&wanted);
