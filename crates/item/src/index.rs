@@ -174,34 +174,8 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KeyKind, Number, number::any_number};
+    use crate::{KeyKind, Number, key::any::*};
     use proptest::{collection::vec, prelude::*};
-
-    fn any_value(kind: KeyKind) -> BoxedStrategy<KeyValue> {
-        match kind {
-            KeyKind::S => "[ab\0\u{10ffff}]{1,3}".prop_map(KeyValue::S).boxed(),
-            KeyKind::N => any_number().prop_map(KeyValue::N).boxed(),
-            KeyKind::B => vec(prop_oneof![Just(0u8), Just(1), Just(0xff)], 1..4).prop_map(KeyValue::B).boxed(),
-        }
-    }
-
-    fn any_kind() -> impl Strategy<Value = KeyKind> {
-        prop_oneof![Just(KeyKind::S), Just(KeyKind::N), Just(KeyKind::B)]
-    }
-
-    fn any_range(kind: KeyKind) -> impl Strategy<Value = SortRange> {
-        let value = any_value(kind);
-        prop_oneof![
-            Just(SortRange::All),
-            value.clone().prop_map(SortRange::Equal),
-            value.clone().prop_map(SortRange::Less),
-            value.clone().prop_map(SortRange::LessEqual),
-            value.clone().prop_map(SortRange::Greater),
-            value.clone().prop_map(SortRange::GreaterEqual),
-            (value.clone(), value.clone()).prop_map(|(low, high)| SortRange::Between(low, high)),
-            value.prop_map(SortRange::BeginsWith),
-        ]
-    }
 
     fn encoded(key: &IndexKey, id: u32) -> Vec<u8> {
         let mut out = Vec::new();
@@ -249,7 +223,7 @@ mod tests {
         #[test]
         fn an_index_range_is_exactly_its_byte_range(
             (partitions, firsts, seconds, range, held) in (any_kind(), any_kind(), any_kind()).prop_flat_map(|(partition, first, second)| {
-                (vec(vec(any_value(partition), 2), 2), vec(any_value(first), 3), vec(any_value(second), 6), any::<bool>())
+                (vec(vec(any_key_value(partition), 2), 2), vec(any_key_value(first), 3), vec(any_key_value(second), 6), any::<bool>())
                     .prop_flat_map(move |(partitions, firsts, seconds, held)| {
                         let kind = if held { second } else { first };
                         (Just(partitions), Just(firsts), Just(seconds), any_range(kind), Just(held))
@@ -272,8 +246,8 @@ mod tests {
         #[test]
         fn entries_order_as_their_sort_values(
             (partition, left, right) in (any_kind(), any_kind()).prop_flat_map(|(first, second)| {
-                let sort = move || (any_value(first), any_value(second)).prop_map(|(first, second)| vec![first, second]);
-                (any_value(KeyKind::S), sort(), sort())
+                let sort = move || (any_key_value(first), any_key_value(second)).prop_map(|(first, second)| vec![first, second]);
+                (any_key_value(KeyKind::S), sort(), sort())
             }),
         ) {
             let key = |sort: &Vec<KeyValue>| encoded(&IndexKey { partition: vec![partition.clone()], sort: sort.clone() }, 1);

@@ -341,26 +341,26 @@ pub fn partition_hash(partition: &KeyValue) -> u32 {
     (hash >> 32) as u32
 }
 
+/// Keys at random, for properties of tables' and indexes' keys.
 #[cfg(test)]
-mod tests {
+pub(crate) mod any {
     use super::*;
     use crate::number::any_number;
-    use proptest::collection::vec;
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
 
-    fn any_key_value(kind: KeyKind) -> BoxedStrategy<KeyValue> {
+    pub(crate) fn any_key_value(kind: KeyKind) -> BoxedStrategy<KeyValue> {
         match kind {
-            KeyKind::S => "[ab\u{10ffff}]{1,4}".prop_map(KeyValue::S).boxed(),
+            KeyKind::S => "[ab\0\u{10ffff}]{1,4}".prop_map(KeyValue::S).boxed(),
             KeyKind::N => any_number().prop_map(KeyValue::N).boxed(),
             KeyKind::B => vec(prop_oneof![Just(0u8), Just(0xff), any::<u8>()], 1..4).prop_map(KeyValue::B).boxed(),
         }
     }
 
-    fn any_kind() -> impl Strategy<Value = KeyKind> {
+    pub(crate) fn any_kind() -> impl Strategy<Value = KeyKind> {
         prop_oneof![Just(KeyKind::S), Just(KeyKind::N), Just(KeyKind::B)]
     }
 
-    fn any_range(kind: KeyKind) -> impl Strategy<Value = SortRange> {
+    pub(crate) fn any_range(kind: KeyKind) -> impl Strategy<Value = SortRange> {
         let value = any_key_value(kind);
         prop_oneof![
             Just(SortRange::All),
@@ -373,6 +373,13 @@ mod tests {
             value.prop_map(SortRange::BeginsWith),
         ]
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{any::*, *};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn schema(partition: KeyKind, sort: Option<KeyKind>) -> KeySchema {
         let attribute = |name: &str, kind| KeyAttribute { name: name.to_string(), kind };
