@@ -1,9 +1,11 @@
 //! Directories that older versions left, frozen in `fixtures/`: each opens, holds what it held, and goes on.
 //!
-//! `format-1`: the votes example with 50 votes and another table, once killed (all of it is in the log) and once closed
-//! (all of it is in the state).
+//! Each was once killed (all of it is in the log) and once closed (all of it is in the state).
+//!
+//! `format-1`: the votes example with 50 votes, and another table. `format-2`: a table with global and local indexes, one
+//! of them filled later, items that expire, and a transaction with a token.
 
-use crate::{Db, Env, Op, Options, Scan, StreamRead, Write};
+use crate::{Db, Env, IndexScan, Op, Options, Scan, StreamRead, Write};
 use item::{Item, Key, KeyValue, Number, Origin, Seq, Value};
 use std::{
     fs, io,
@@ -21,6 +23,17 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         if source.is_dir() { copy(&source, &to.join(name))? } else { fs::copy(&source, to.join(name)).map(drop)? }
     }
     Ok(())
+}
+
+/// A fixture in a directory that vanishes with the test.
+fn thawed(name: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    copy(&fixture(name), dir.path()).expect("the fixture is there");
+    // Git keeps no empty folders.
+    for folder in ["tables", "blobs"] {
+        fs::create_dir_all(dir.path().join("state").join(folder)).expect("creates");
+    }
+    dir
 }
 
 fn open(dir: &Path) -> Db {
@@ -57,12 +70,7 @@ fn check_format_1(db: &Db) {
 #[test]
 fn what_an_older_version_left_opens_and_goes_on() {
     for name in ["format-1/killed", "format-1/closed"] {
-        let dir = tempfile::tempdir().expect("a directory");
-        copy(&fixture(name), dir.path()).expect("the fixture is there");
-        // Git keeps no empty folders.
-        for folder in ["tables", "blobs"] {
-            fs::create_dir_all(dir.path().join("state").join(folder)).expect("creates");
-        }
+        let dir = thawed(name);
         let db = open(dir.path());
         check_format_1(&db);
         let table = db.table("votes").expect("the table is there").id;
@@ -77,5 +85,34 @@ fn what_an_older_version_left_opens_and_goes_on() {
         let format = |bytes: &[u8]| u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
         assert_eq!((format(&segment(1)), format(&segment(2))), (1, crate::log::frame::FORMAT));
         assert_eq!(items(&open(dir.path()), "votes").len(), 51);
+    }
+}
+
+#[test]
+fn indexes_of_format_2_are_their_tables_items() {
+    for name in ["format-2/killed", "format-2/closed"] {
+        let dir = thawed(name);
+        let db = open(dir.path());
+        let things = db.table("things").expect("the table is there");
+        let items = items(&db, "things");
+        assert_eq!(items.len(), 40);
+        let expiry = things.expiry.as_ref().expect("the table has time to live");
+        assert_eq!((expiry.attribute.as_str(), db.stats(expiry.id).items), ("until", 8));
+        let mut sizes = Vec::new();
+        for index in &things.indexes {
+            assert_eq!(index.backfill, None, "{name}: {}", index.spec.name);
+            let scan = IndexScan { segment: (0, 1), start: None, limit: None, filter: None, whole: true };
+            let mut found = db.scan_index(&things, index, &scan).expect("reads").items;
+            let keyed = |item: &&Item| index.spec.key.attributes().all(|attribute| item.get(&attribute.name).is_some());
+            let mut wanted: Vec<Item> = items.iter().filter(keyed).cloned().collect();
+            let key = |item: &Item| format!("{:?}", things.spec.key.key_of(item).expect("an item has its key"));
+            found.sort_by_key(key);
+            wanted.sort_by_key(key);
+            assert_eq!(found, wanted, "{name}: {}", index.spec.name);
+            assert_eq!(db.stats(index.id).items, wanted.len() as u64, "{name}: {}", index.spec.name);
+            sizes.push((index.spec.name.as_str(), wanted.len()));
+        }
+        sizes.sort_unstable();
+        assert_eq!(sizes, [("by_colour", 26), ("by_size", 40), ("later", 40)]);
     }
 }
