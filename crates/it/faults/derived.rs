@@ -1,51 +1,46 @@
 //! What a table's items entail: every index holds exactly those that have its key, projected, with its totals; the index
-//! on expiry times has those that expire, so that what is due can be deleted.
+//! on expiry times has as many entries as items expire.
 
-use super::{Votes, all, text};
-use crate::power_loss::load;
+use super::{Votes, text};
 use db::{Db, Fingerprint, Index, IndexScan, Table};
-use item::{Item, Value, codec, size};
+use it::wait::Deadline;
+use item::{Item, codec, size};
+use std::{sync::Arc, time::Duration};
+
+/// How long it may take to fill an index of a few hundred items.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checks indexes and expiry against the items of the table, to which nobody writes.
 pub fn derived(db: &Db, table: &Table, items: &Votes) -> Result<(), String> {
     table.indexes.iter().try_for_each(|index| check_index(db, table, index, items))?;
-    let Some(expiry) = table.expiry.as_ref().filter(|expiry| expiry.backfill.is_none()) else { return Ok(()) };
-    let (kept, expiring) = (db.stats(expiry.id).items, items.values().filter(|item| until(item).is_some()).count());
+    let expiry = table.expiry.as_ref().ok_or("the table has no time to live any more")?;
+    let expiring = items.values().filter(|item| item.get(&expiry.attribute).is_some()).count();
+    let kept = db.stats(expiry.id).items;
     if kept == expiring as u64 {
         return Ok(());
     }
     Err(format!("the index on expiry times says it has {kept} items, but {expiring} expire"))
 }
 
-/// Deletes what is due, which is that and nothing else; answers what is left.
-pub fn expire(db: &Db, table: &Table, items: Votes) -> Result<Votes, String> {
-    // Again while anything happens: the database's own thread may be at it too.
-    while {
+/// The table once its new indexes are filled: a fill that a power loss interrupted goes on where it was.
+pub fn filled(db: &Db, name: &str) -> Result<Arc<Table>, String> {
+    let deadline = Deadline::after(PATIENCE);
+    loop {
         let head = db.head();
-        db.chores(false).map_err(|error| format!("what is due cannot be deleted: {error}"))?;
-        db.head() > head
-    } {}
-    let mut wanted = items;
-    let now = load::now();
-    wanted.retain(|_, item| until(item).is_none_or(|until| until > now));
-    let found = all(db, table)?;
-    if found == wanted {
-        return Ok(found);
-    }
-    Err(super::differ("what is due is not what was deleted", &found, &wanted))
-}
-
-fn until(item: &Item) -> Option<u64> {
-    match item.get("until") {
-        Some(Value::N(until)) => until.to_string().parse().ok(),
-        _ => None,
+        let table = db.table(name).ok_or("the table is gone")?;
+        let Some(index) = table.indexes.iter().find(|index| index.backfill.is_some()) else { return Ok(table) };
+        if deadline.left().is_zero() {
+            return Err(format!("index {} is not filled", index.spec.name));
+        }
+        // Each step is an entry, the last one too.
+        let _ = db.wait_past(head, deadline.left());
     }
 }
 
 fn check_index(db: &Db, table: &Table, index: &Index, items: &Votes) -> Result<(), String> {
     let keyed = |item: &&Item| index.spec.key.attributes().all(|attribute| item.get(&attribute.name).is_some());
-    let wanted = items.values().filter(keyed).filter(|item| is_filled(table, index, item));
-    let wanted: Votes = wanted.map(|item| (text(item, "id"), projected(table, index, item))).collect();
+    let wanted: Votes =
+        items.values().filter(keyed).map(|item| (text(item, "id"), projected(table, index, item))).collect();
     let (name, found) = (&index.spec.name, entries(db, table, index)?);
     let count = found.len();
     let found: Votes = found.into_iter().map(|entry| (text(&entry, "id"), entry)).collect();
@@ -62,13 +57,6 @@ fn check_index(db: &Db, table: &Table, index: &Index, items: &Votes) -> Result<(
         return Err(format!("index {name} says {kept:?}, but a recount is {counted:?}"));
     }
     Ok(())
-}
-
-/// Whether a fill under way has come to the item.
-fn is_filled(table: &Table, index: &Index, item: &Item) -> bool {
-    let mut place = Vec::new();
-    table.spec.key.key_of(item).expect("an item of the table has its key").encode(&mut place);
-    index.backfill.as_ref().is_none_or(|backfill| place <= backfill.upto)
 }
 
 fn projected(table: &Table, index: &Index, item: &Item) -> Item {

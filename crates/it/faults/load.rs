@@ -10,6 +10,7 @@ use it::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    ops::Range,
     os::unix::process::ExitStatusExt,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
@@ -156,7 +157,7 @@ impl Writer {
 
 /// Epoch seconds.
 #[allow(clippy::disallowed_methods, reason = "the real program expires by the real clock")]
-pub fn now() -> u64 {
+fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is past 1970").as_secs()
 }
 
@@ -171,10 +172,13 @@ pub enum End {
     Killed(String),
     /// Asked to stop, once so many requests were answered.
     Stopped(usize),
+    /// The same, and in the midst of requests the table gets one more index.
+    Indexed(usize),
 }
 
-/// Writes from all sides until the program ends.
-pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End) {
+/// Writes from all sides until the program ends. Answers where the recording stood while an index was filled.
+pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End) -> Range<u64> {
+    let mut filled = 0..0;
     match end {
         End::Killed(moment) => {
             // Until the last of them has lost its connection: a program that is dropped is killed, at no good moment.
@@ -182,13 +186,43 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End
             let ended = program.gone();
             assert_eq!(ended.status.signal(), Some(SIGKILL), "it is to be killed at {moment}: {ended:?}");
         }
-        End::Stopped(enough) => {
-            write_from_all_sides(program.port, writers, recording, Some(*enough));
+        End::Stopped(enough) | End::Indexed(enough) => {
+            thread::scope(|scope| {
+                let port = program.port;
+                let index = matches!(end, End::Indexed(_)).then(|| scope.spawn(move || add_index(port, recording)));
+                write_from_all_sides(port, writers, recording, Some(*enough));
+                filled = index.map_or(0..0, |index| index.join().expect("an index can be made"));
+            });
             // Before anything was lost the view is true: what an image shows otherwise, the power loss has done.
             view_catches_up(program.port);
             assert!(program.stop().status.success(), "a server that is asked to stop ends well");
         }
     }
+    filled
+}
+
+/// Adds an index to the table and waits until it is filled.
+fn add_index(port: u16, recording: &Path) -> Range<u64> {
+    let before = size(recording);
+    let mut client = Client::new(port);
+    let create = json!({
+        "IndexName": "by_improvement",
+        "KeySchema": [{ "AttributeName": "improvement", "KeyType": "HASH" }],
+        "Projection": { "ProjectionType": "KEYS_ONLY" },
+    });
+    let request = json!({
+        "TableName": "votes",
+        "AttributeDefinitions": [{ "AttributeName": "improvement", "AttributeType": "S" }],
+        "GlobalSecondaryIndexUpdates": [{ "Create": create }],
+    });
+    client.call("UpdateTable", &request).expect("an index can be added");
+    until("the new index to be filled", Duration::from_secs(20), || {
+        let table = client.call("DescribeTable", &json!({ "TableName": "votes" })).expect("the table is there");
+        let indexes = table["Table"]["GlobalSecondaryIndexes"].as_array()?.clone();
+        let index = indexes.iter().find(|index| index["IndexName"] == "by_improvement")?;
+        (index["IndexStatus"] == "ACTIVE").then_some(())
+    });
+    before..size(recording)
 }
 
 /// Until so many requests were answered; `None`: until the program is gone.
@@ -217,6 +251,16 @@ pub fn view_catches_up(port: u16) {
     until("total_votes to equal a recount", Duration::from_secs(20), || {
         let totals = votes::totals(&mut client);
         (totals == votes::recount(&votes::standing(&mut client))).then_some(())
+    });
+}
+
+/// Waits until everything that is due has been deleted.
+pub fn what_is_due_expires(port: u16) {
+    let mut client = Client::new(port);
+    until("what is due to expire", Duration::from_secs(20), || {
+        let votes = client.scan("votes").expect("votes can be scanned");
+        let until = |vote: &Value| vote["until"]["N"].as_str().and_then(|until| until.parse::<u64>().ok());
+        votes.iter().filter_map(until).all(|until| until >= FAR).then_some(())
     });
 }
 

@@ -22,7 +22,7 @@ use it::{
 };
 use load::{End, Writer};
 use sites::Sites;
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fmt::Write, fs, ops::Range, path::Path, path::PathBuf, process::Command};
 use tempfile::TempDir;
 
 /// Small, so that a few thousand writes flush the state engine and fill segments many times.
@@ -58,6 +58,8 @@ struct Recorded {
     folder: TempDir,
     disk: Disk,
     writers: Vec<Writer>,
+    /// Where the recording stood while an index was filled.
+    filled: Range<u64>,
     sites: Sites,
     /// Repeats the load and the choice of images, though not how the program's threads ran.
     seed: u64,
@@ -107,28 +109,24 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
     let (template, root) = (folder.path().join("template"), folder.path().join("root"));
     fs::create_dir(&root).expect("a folder can be made");
     tools::copy_folder(&tools::root().join("crates/it/faults/template"), &template);
-    let (shim, log) = (folder.path().join("recorder.so"), folder.path().join("recording"));
-    let armed = folder.path().join("armed");
-    tools::run(
-        Command::new("cc")
-            .args(["-O2", "-shared", "-fPIC", "-o"])
-            .arg(&shim)
-            .arg(tools::root().join("crates/it/faults/recorder.c")),
-    );
+    let (log, armed) = (folder.path().join("recording"), folder.path().join("armed"));
+    let shim = compile_recorder(folder.path());
     let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, dice.fork())).collect();
+    let mut filled = 0..0;
     for end in ends(dice, durable) {
         let program = up(&template, &root).args(&["--durability", if durable { "durable" } else { "relaxed" }]);
         let program = program.env("LD_PRELOAD", &shim).env("FAULTS_ROOT", &root).env("FAULTS_LOG", &log);
         let program = match &end {
             End::Killed(moment) => program.env("FAULTS_KILL", moment).env("FAULTS_ARMED", &armed),
-            End::Stopped(_) => program,
+            End::Stopped(_) | End::Indexed(_) => program,
         };
         let program = program.start();
         if durable {
             load::settle(&program, &mut writers, &log);
         }
         fs::write(&armed, "").expect("a file can be made");
-        load::run(program, &mut writers, &log, &end);
+        let filling = load::run(program, &mut writers, &log, &end);
+        filled = if filling.is_empty() { filled } else { filling };
         fs::remove_file(&armed).expect("what was made can be removed");
     }
     let root = root.to_str().expect("temporary folders have plain names").to_owned();
@@ -137,7 +135,13 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
     let sites = Sites::find(&binary(), disk.syncs.iter().map(|sync| &sync.stack));
     let forgiven = disk.syncs.iter().filter(|sync| sites.passes(&sync.stack, FORGIVEN));
     disk.named_by_their_sync = forgiven.map(|sync| sync.inode).collect();
-    Recorded { disk, folder, writers, sites, seed, durable }
+    Recorded { disk, folder, writers, filled, sites, seed, durable }
+}
+
+fn compile_recorder(folder: &Path) -> PathBuf {
+    let (shim, source) = (folder.join("recorder.so"), tools::root().join("crates/it/faults/recorder.c"));
+    tools::run(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source));
+    shim
 }
 
 /// One run of the program after the other. Between two steps of a commit, of a new segment or of a flush, a kill leaves
@@ -150,7 +154,7 @@ fn ends(dice: &mut fastrand::Rng, durable: bool) -> Vec<End> {
         let nth = times * dice.usize(from..2 * from);
         End::Killed(format!("{moment} {nth}"))
     };
-    let mut ends = vec![killed("tear .seg", 50), End::Stopped(times * 150), killed("write .seg", 50)];
+    let mut ends = vec![killed("tear .seg", 50), End::Indexed(times * 150), killed("write .seg", 50)];
     // Every other time what was not synced is a view's alone, which no client misses.
     ends.extend((0..5).map(|_| killed("sync .seg", syncs)));
     // Last, since the search for an image that misses a sync begins at the end.
@@ -185,6 +189,9 @@ fn same_as_the_folder(recorded: &Recorded) {
 /// When the power goes: mostly right before a sync ends or right after, rare kinds of sync as often as common ones.
 fn position(recorded: &Recorded, dice: &mut fastrand::Rng) -> u64 {
     let disk = &recorded.disk;
+    if dice.u32(0..8) == 0 {
+        return dice.u64(recorded.filled.clone());
+    }
     if dice.u32(0..4) == 0 {
         let writer = dice.choice(&recorded.writers).expect("there are writers");
         let step = dice.choice(&writer.steps).expect("a writer has steps");
@@ -226,11 +233,12 @@ fn bad(recorded: &Recorded, image: &disk::Image, position: u64, what: &str) -> !
     panic!("STREAMFOLD_SEED={seed}: power lost at {position}: {what}; the image and how it came about are in {folder}");
 }
 
-/// The real program on an image: it comes up, and its views catch up with the table.
+/// The real program on an image: it comes up, what is due expires, and its views catch up with the table.
 fn serve(recorded: &Recorded, image: &disk::Image) {
     let folder = memory_folder();
     image.write_to(&recorded.disk, folder.path()).expect("an image can be written");
     let program = up(&recorded.folder.path().join("template"), folder.path()).start();
+    load::what_is_due_expires(program.port);
     load::view_catches_up(program.port);
     program.kill();
 }
