@@ -1,7 +1,7 @@
 //! BatchGetItem and BatchWriteItem.
 
 use super::{
-    capacity::{self, Units},
+    capacity::{self, Totals, Units},
     expressions::{Bound, Names, check_together, projected},
     keys, legacy,
     validate::{Checks, Consumed, is_name},
@@ -12,7 +12,7 @@ use crate::{
     routes::{Call, Step},
 };
 use db::{Op, Table, Write, Written};
-use item::{Item, Key, KeyValue, Origin, TableId, Value, expression::Projection, size};
+use item::{Item, Key, KeyValue, Origin, TableId, expression::Projection, size};
 use std::{collections::HashSet, sync::Arc};
 
 /// Keys of one BatchGetItem.
@@ -412,51 +412,18 @@ impl Reply {
             self.capacity(&mut response, &written);
         }
         if self.collections {
-            self.collections(&mut response);
+            let places = self.places.iter().map(|(table, partition)| (&**table, partition));
+            capacity::add_collections(&mut response, places);
         }
         response.end();
         Ok(out)
     }
 
     fn capacity(&self, response: &mut Object<'_>, written: &[Written]) {
-        let mut totals: Vec<(&Table, Units<'_>)> = Vec::new();
+        let mut totals = Totals::default();
         for ((table, _), written) in self.places.iter().zip(written) {
-            let units = Units::of_write(table, written.old.as_ref(), written.new.as_ref());
-            match totals.last_mut() {
-                Some((last, total)) if last.id == table.id => total.add(units),
-                _ => totals.push((table, units)),
-            }
+            totals.add(table, Units::of_write(table, written.old.as_ref(), written.new.as_ref()));
         }
-        let mut array = response.array("ConsumedCapacity");
-        for (table, units) in totals {
-            units.write(array.object(), self.consumed, &table.spec.name);
-        }
-        array.end();
-    }
-
-    /// Each collection once, by table; only tables with local indexes have any to tell of.
-    fn collections(&self, response: &mut Object<'_>) {
-        let mut tables: Vec<(&Table, Vec<&KeyValue>)> = Vec::new();
-        for (table, partition) in self.places.iter().filter(|(table, _)| capacity::has_collections(table)) {
-            match tables.last_mut() {
-                Some((last, partitions)) if last.id == table.id => partitions.push(partition),
-                _ => tables.push((table, vec![partition])),
-            }
-        }
-        if tables.is_empty() {
-            return;
-        }
-        let mut metrics = response.object("ItemCollectionMetrics");
-        for (table, mut partitions) in tables {
-            partitions.sort_unstable();
-            partitions.dedup();
-            let mut array = metrics.array(&table.spec.name);
-            for partition in partitions {
-                let attribute = &table.spec.key.partition.name;
-                capacity::write_collection(array.object(), attribute, Value::from(partition.clone()));
-            }
-            array.end();
-        }
-        metrics.end();
+        totals.write(response, self.consumed, None);
     }
 }

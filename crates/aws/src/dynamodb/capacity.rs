@@ -3,7 +3,7 @@
 use super::validate::Consumed;
 use crate::json::Object;
 use db::{Index, PageEnd, Table};
-use item::{Item, Value, size};
+use item::{Item, KeyValue, Value, size};
 
 const WRITE_UNIT_BYTES: usize = 1024;
 const READ_UNIT_BYTES: usize = 4096;
@@ -88,15 +88,20 @@ impl<'t> Units<'t> {
     }
 
     /// Writes the fields of one `ConsumedCapacity`.
-    pub fn write(&self, mut object: Object<'_>, consumed: Consumed, table: &str) {
+    pub fn write(&self, object: Object<'_>, consumed: Consumed, table: &str) {
+        self.write_as(object, consumed, table, None);
+    }
+
+    /// As [`Units::write`]; a transaction's units are told a second time in a field that says what kind they are.
+    fn write_as(&self, mut object: Object<'_>, consumed: Consumed, table: &str, kind: Option<&str>) {
         object.text("TableName", table);
-        object.bare("CapacityUnits", format_args!("{:.1}", self.total()));
+        fields(&mut object, self.total(), kind);
         if consumed == Consumed::Indexes {
-            one(object.object("Table"), self.table);
+            one(object.object("Table"), self.table, kind);
             for (name, list) in [("LocalSecondaryIndexes", &self.local), ("GlobalSecondaryIndexes", &self.global)] {
                 if !list.is_empty() {
                     let mut map = object.object(name);
-                    list.iter().for_each(|(name, units)| one(map.object(name), *units));
+                    list.iter().for_each(|(name, units)| one(map.object(name), *units, kind));
                     map.end();
                 }
             }
@@ -105,9 +110,37 @@ impl<'t> Units<'t> {
     }
 }
 
-fn one(mut object: Object<'_>, units: f64) {
-    object.bare("CapacityUnits", format_args!("{units:.1}"));
+fn fields(object: &mut Object<'_>, units: f64, kind: Option<&str>) {
+    for field in std::iter::once("CapacityUnits").chain(kind) {
+        object.bare(field, format_args!("{units:.1}"));
+    }
+}
+
+fn one(mut object: Object<'_>, units: f64, kind: Option<&str>) {
+    fields(&mut object, units, kind);
     object.end();
+}
+
+/// Units of several items, by table in the order of the request.
+#[derive(Default)]
+pub(super) struct Totals<'t>(Vec<(&'t Table, Units<'t>)>);
+
+impl<'t> Totals<'t> {
+    pub fn add(&mut self, table: &'t Table, units: Units<'t>) {
+        match self.0.iter_mut().find(|(known, _)| known.id == table.id) {
+            Some((_, total)) => total.add(units),
+            None => self.0.push((table, units)),
+        }
+    }
+
+    /// `kind`: the second field of a transaction's units.
+    pub fn write(&self, response: &mut Object<'_>, consumed: Consumed, kind: Option<&str>) {
+        let mut array = response.array("ConsumedCapacity");
+        for (table, units) in &self.0 {
+            units.write_as(array.object(), consumed, &table.spec.name, kind);
+        }
+        array.end();
+    }
 }
 
 /// Writes the fields of one `ConsumedCapacity` of a table alone.
@@ -120,6 +153,32 @@ pub(super) fn add<'t>(response: &mut Object<'_>, consumed: Consumed, table: &str
     if consumed != Consumed::None {
         units().write(response.object("ConsumedCapacity"), consumed, table);
     }
+}
+
+/// Adds `ItemCollectionMetrics` of several items to a response: each collection once, by table; only tables with local
+/// indexes have any to tell of.
+pub(super) fn add_collections<'t>(response: &mut Object<'_>, places: impl Iterator<Item = (&'t Table, &'t KeyValue)>) {
+    let mut tables: Vec<(&Table, Vec<&KeyValue>)> = Vec::new();
+    for (table, partition) in places.filter(|(table, _)| has_collections(table)) {
+        match tables.iter_mut().find(|(known, _)| known.id == table.id) {
+            Some((_, partitions)) => partitions.push(partition),
+            None => tables.push((table, vec![partition])),
+        }
+    }
+    if tables.is_empty() {
+        return;
+    }
+    let mut metrics = response.object("ItemCollectionMetrics");
+    for (table, mut partitions) in tables {
+        partitions.sort_unstable();
+        partitions.dedup();
+        let mut array = metrics.array(&table.spec.name);
+        for partition in partitions {
+            write_collection(array.object(), &table.spec.key.partition.name, Value::from(partition.clone()));
+        }
+        array.end();
+    }
+    metrics.end();
 }
 
 /// Whether the table's item collections have sizes to tell: AWS limits them where there are local indexes.

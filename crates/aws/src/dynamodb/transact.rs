@@ -1,7 +1,7 @@
 //! TransactWriteItems and TransactGetItems. That all happens or nothing, at one moment, is `db`'s.
 
 use super::{
-    capacity,
+    capacity::{self, Totals, Units},
     expressions::{Bound, Names, check_together, projected},
     keys, names,
     validate::{Checks, Consumed},
@@ -14,7 +14,7 @@ use crate::{
 };
 use db::{Op, RetryToken, Table, Transacted, Write, Written};
 use item::{
-    Item, Key, KeyError, Origin, TableId, codec,
+    Item, Key, KeyError, KeyValue, Origin, TableId, codec,
     expression::{self, Condition, Projection},
     size,
 };
@@ -282,12 +282,16 @@ impl BoundAction {
 /// What a TransactWriteItems' answer shows.
 pub(crate) struct Reply {
     consumed: Consumed,
+    collections: bool,
     actions: Vec<Shown>,
 }
 
 /// What the answer has to know of an action.
 struct Shown {
     table: Arc<Table>,
+    partition: KeyValue,
+    /// For the words of what an update cannot do.
+    update: Option<expression::Update>,
     /// The item as it was, when the condition does not hold.
     on_failure: bool,
 }
@@ -299,7 +303,7 @@ pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
     }
     let mut checks = Checks::default();
     let consumed = checks.consumed(input.consumed.as_ref());
-    checks.item_collection_metrics(input.metrics.as_ref());
+    let collections = checks.item_collection_metrics(input.metrics.as_ref());
     let sent: Vec<_> = some_actions(input.items, &mut checks)?.into_iter().map(TransactWriteItem::actions).collect();
     for (place, action) in sent.iter().enumerate().flat_map(|(place, all)| all.iter().map(move |one| (place, one))) {
         action.check(&mut checks, place);
@@ -315,14 +319,14 @@ pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
     if bound.iter().map(|action| size::item(&action.image)).sum::<usize>() > BYTES_MAX {
         return Err(transaction_too_large());
     }
-    submit(call, bound, consumed, token)
+    submit(call, bound, (consumed, collections), token)
 }
 
 /// Finds tables and keys, and hands the transaction over.
 fn submit(
     call: &Call<'_>,
     bound: Vec<BoundAction>,
-    consumed: Consumed,
+    (consumed, collections): (Consumed, bool),
     token: Option<RetryToken>,
 ) -> Result<Step, Fault> {
     let tables = bound.iter().map(|action| call.table(&action.table)).collect::<Result<Vec<_>, Fault>>()?;
@@ -332,10 +336,11 @@ fn submit(
     let mut writes = Vec::with_capacity(bound.len());
     let mut actions = Vec::with_capacity(bound.len());
     for ((action, table), key) in bound.into_iter().zip(tables).zip(keys) {
-        actions.push(Shown { on_failure: action.on_failure, table: Arc::clone(&table) });
+        let (partition, update) = (key.partition.clone(), action.update.clone());
+        actions.push(Shown { table: Arc::clone(&table), partition, update, on_failure: action.on_failure });
         writes.push(action.write(table.id, key));
     }
-    Ok(Step::Transact(call.door.db.transact(writes, token), Reply { consumed, actions }))
+    Ok(Step::Transact(call.door.db.transact(writes, token), Reply { consumed, collections, actions }))
 }
 
 /// The actions of a request, at least one and not too many.
@@ -394,11 +399,16 @@ impl Reply {
         let mut out = Vec::with_capacity(128);
         let mut response = Object::new(&mut out);
         if self.consumed != Consumed::None {
-            let mut spent = Spent::default();
+            let mut totals = Totals::default();
             for (action, written) in self.actions.iter().zip(&written) {
-                spent.on(&action.table).add_write(&action.table, written, repeated);
+                totals.add(&action.table, units(&action.table, written, repeated));
             }
-            spent.write(&mut response, self.consumed, if repeated { "Read" } else { "Write" });
+            let kind = if repeated { "ReadCapacityUnits" } else { "WriteCapacityUnits" };
+            totals.write(&mut response, self.consumed, Some(kind));
+        }
+        if self.collections {
+            let places = self.actions.iter().map(|action| (&*action.table, &action.partition));
+            capacity::add_collections(&mut response, places);
         }
         response.end();
         Ok(out)
@@ -424,7 +434,7 @@ impl Shown {
         let mut fault = match error {
             // A Put's size was checked at the door: this one grew.
             db::Error::ItemTooLarge => Fault::validation("Item size to update has exceeded the maximum allowed size"),
-            other => Fault::from(other),
+            other => keys::updated(self.update.as_ref(), other),
         };
         if !self.on_failure {
             fault.item = None;
@@ -433,76 +443,17 @@ impl Shown {
     }
 }
 
-/// Capacity that a transaction consumed, table by table in the order of the request.
-#[derive(Default)]
-struct Spent(Vec<SpentOn>);
-
-struct SpentOn {
-    table: Arc<Table>,
-    own: f64,
-    /// In the order of the table's indexes.
-    indexes: Vec<f64>,
-}
-
-impl Spent {
-    fn on(&mut self, table: &Arc<Table>) -> &mut SpentOn {
-        let place = self.0.iter().position(|spent| spent.table.id == table.id).unwrap_or_else(|| {
-            self.0.push(SpentOn { table: Arc::clone(table), own: 0.0, indexes: vec![0.0; table.indexes.len()] });
-            self.0.len() - 1
-        });
-        &mut self.0[place]
+/// Units of one write: the table's are taken twice, to prepare and to carry out. A repeat reads what the first attempt
+/// wrote. Indexes are written once, not prepared: so AWS shows it.
+fn units<'t>(table: &'t Table, written: &Written, repeated: bool) -> Units<'t> {
+    let (old, new) = (written.old.as_ref(), written.new.as_ref());
+    if repeated {
+        let bytes = old.into_iter().chain(new).map(size::item).max().unwrap_or(0);
+        return Units::of_table(PASSES * capacity::of_read(bytes, true));
     }
-
-    fn write(&self, response: &mut Object<'_>, consumed: Consumed, unit: &str) {
-        let mut array = response.array("ConsumedCapacity");
-        self.0.iter().for_each(|spent| spent.write(array.object(), consumed, &format!("{unit}CapacityUnits")));
-        array.end();
-    }
-}
-
-impl SpentOn {
-    /// A repeat reads what the first attempt wrote. Indexes are written once, not prepared: so AWS shows it.
-    fn add_write(&mut self, table: &Table, written: &Written, repeated: bool) {
-        let (old, new) = (written.old.as_ref(), written.new.as_ref());
-        if repeated {
-            let bytes = old.into_iter().chain(new).map(size::item).max().unwrap_or(0);
-            self.own += PASSES * capacity::of_read(bytes, true);
-            return;
-        }
-        self.own += PASSES * capacity::of_write(old, new);
-        for (units, index) in self.indexes.iter_mut().zip(&table.indexes) {
-            *units += index.written(table, old, new).into_iter().map(capacity::of_entry).sum::<f64>();
-        }
-    }
-
-    fn write(&self, mut object: Object<'_>, consumed: Consumed, field: &str) {
-        let units = |object: &mut Object<'_>, units: f64| {
-            object.bare("CapacityUnits", format_args!("{units:.1}"));
-            object.bare(field, format_args!("{units:.1}"));
-        };
-        object.text("TableName", &self.table.spec.name);
-        units(&mut object, self.own + self.indexes.iter().sum::<f64>());
-        if consumed == Consumed::Indexes {
-            let mut own = object.object("Table");
-            units(&mut own, self.own);
-            own.end();
-            for (name, local) in [("GlobalSecondaryIndexes", false), ("LocalSecondaryIndexes", true)] {
-                let all = self.table.indexes.iter().zip(&self.indexes);
-                let all: Vec<_> = all.filter(|(index, units)| index.spec.local == local && **units > 0.0).collect();
-                if all.is_empty() {
-                    continue;
-                }
-                let mut map = object.object(name);
-                for (index, spent) in all {
-                    let mut entry = map.object(&index.spec.name);
-                    units(&mut entry, *spent);
-                    entry.end();
-                }
-                map.end();
-            }
-        }
-        object.end();
-    }
+    let mut units = Units::of_write(table, old, new);
+    units.table *= PASSES;
+    units
 }
 
 /// A Get with its projection read.
@@ -582,11 +533,11 @@ impl Gets {
         let mut out = Vec::with_capacity(1024);
         let mut response = Object::new(&mut out);
         if self.consumed != Consumed::None {
-            let mut spent = Spent::default();
+            let mut totals = Totals::default();
             for (table, bytes) in self.tables.iter().zip(sizes) {
-                spent.on(table).own += PASSES * capacity::of_read(bytes, true);
+                totals.add(table, Units::of_table(PASSES * capacity::of_read(bytes, true)));
             }
-            spent.write(&mut response, self.consumed, "Read");
+            totals.write(&mut response, self.consumed, Some("ReadCapacityUnits"));
         }
         let mut responses = response.array("Responses");
         for (image, projection) in images.iter().zip(&self.projections) {
