@@ -22,7 +22,16 @@ use it::{
 };
 use load::{End, Writer};
 use sites::Sites;
-use std::{collections::BTreeMap, fmt::Write, fs, ops::Range, path::Path, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs, iter,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    thread,
+};
 use tempfile::TempDir;
 
 /// Small, so that a few thousand writes flush the state engine and fill segments many times.
@@ -83,24 +92,35 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     assert!(missed.is_empty(), "these syncs could be deleted and no image would tell:\n{}", missed.join("\n"));
 }
 
-/// Opens so many images of one recording.
+/// Opens so many images of one recording, two at a time.
 fn open_images(recorded: &Recorded, images: usize, dice: &mut fastrand::Rng) {
     same_as_the_folder(recorded);
-    for number in 0..images {
+    let rolls = Mutex::new((0..images, dice));
+    let roll = || {
+        let (numbers, dice) = &mut *rolls.lock().expect("rolling does not panic");
+        let number = numbers.next()?;
         let position = position(recorded, dice);
-        let moment = recorded.disk.moment(position, |_| false);
-        let plan = Plan::roll(&moment, dice);
-        let image = moment.build(|operation, sector| plan.keeps(&recorded.disk, operation, sector));
-        if let Err(what) = verdict(recorded, &image, position) {
-            let what = format!("image {number}, {plan:?}: {what}");
-            bad(recorded, &image, position, &what);
-        }
-        if number % 20 == 0 {
-            serve(recorded, &image);
-        }
-    }
+        let plan = Plan::roll(&recorded.disk.moment(position, |_| false), dice);
+        Some((number, position, plan))
+    };
+    let work = || iter::from_fn(roll).for_each(|(number, position, plan)| open(recorded, number, position, &plan));
+    thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
     let (operations, syncs) = (recorded.disk.operations.len(), recorded.disk.syncs.len());
     eprintln!("{images} images of {operations} operations and {syncs} syncs; durable: {}", recorded.durable);
+}
+
+fn open(recorded: &Recorded, number: usize, position: u64, plan: &Plan) {
+    let moment = recorded.disk.moment(position, |_| false);
+    let image = moment.build(|operation, sector| plan.keeps(&recorded.disk, operation, sector));
+    if let Err(what) = verdict(recorded, &image, position) {
+        bad(recorded, &image, position, &format!("image {number}, {plan:?}: {what}"));
+    }
+    if number.is_multiple_of(20) {
+        serve(recorded, &image);
+    }
 }
 
 /// Runs the real program under load with the recorder in front of the file system.
@@ -217,6 +237,8 @@ fn memory_folder() -> TempDir {
 
 /// Ends the test, with everything that led to the bad image put where it stays.
 fn bad(recorded: &Recorded, image: &disk::Image, position: u64, what: &str) -> ! {
+    static FIRST: Mutex<()> = Mutex::new(());
+    let _first = FIRST.lock().expect("another image was bad already, and is kept");
     let folder = tools::root().join("target/power-loss");
     if folder.exists() {
         fs::remove_dir_all(&folder).expect("the last bad image can be removed");
