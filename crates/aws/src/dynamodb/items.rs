@@ -362,14 +362,20 @@ impl Reply {
     }
 
     fn fault(&self, error: db::Error) -> Fault {
-        let mut fault = match error {
-            // PutItem's size was checked at the door: this one grew.
-            db::Error::ItemTooLarge => Fault::validation("Item size to update has exceeded the maximum allowed size"),
-            other => keys::updated(self.update.as_ref(), other),
-        };
-        if !self.on_failure {
-            fault.item = None;
-        }
-        fault
+        refused(self.update.as_ref(), self.on_failure, error)
     }
+}
+
+/// Why a write of one item was not carried out, by itself or in a transaction; with the item as it was `on_failure` of
+/// the condition.
+pub(super) fn refused(update: Option<&Update>, on_failure: bool, error: db::Error) -> Fault {
+    let mut fault = match error {
+        // A put item's size was checked at the door: this one grew.
+        db::Error::ItemTooLarge => Fault::validation("Item size to update has exceeded the maximum allowed size"),
+        other => keys::updated(update, other),
+    };
+    if !on_failure {
+        fault.item = None;
+    }
+    fault
 }

@@ -3,7 +3,7 @@
 use super::{
     capacity::{self, Totals, Units},
     expressions::{Bound, Names, check_together, projected},
-    keys, names,
+    items, keys, names,
     validate::{Checks, Consumed},
 };
 use crate::{
@@ -431,15 +431,7 @@ impl Reply {
 
 impl Shown {
     fn fault(&self, error: db::Error) -> Fault {
-        let mut fault = match error {
-            // A Put's size was checked at the door: this one grew.
-            db::Error::ItemTooLarge => Fault::validation("Item size to update has exceeded the maximum allowed size"),
-            other => keys::updated(self.update.as_ref(), other),
-        };
-        if !self.on_failure {
-            fault.item = None;
-        }
-        fault
+        items::refused(self.update.as_ref(), self.on_failure, error)
     }
 }
 
