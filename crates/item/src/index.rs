@@ -100,25 +100,12 @@ impl IndexRange {
         };
         // Parts delimit themselves, so all entries of a value start with its bytes.
         let past = |value: &KeyValue| after_prefix(at(value));
-        let all_end = || after_prefix(prefix.clone());
-        let (start, end) = match &self.sort {
-            SortRange::All => (prefix.clone(), all_end()),
-            SortRange::Equal(value) => (at(value), past(value)),
-            SortRange::Less(value) => (prefix.clone(), at(value)),
-            SortRange::LessEqual(value) => (prefix.clone(), past(value)),
-            SortRange::Greater(value) => (past(value), all_end()),
-            SortRange::GreaterEqual(value) => (at(value), all_end()),
-            SortRange::Between(low, high) => (at(low), past(high)),
-            // No operator of DynamoDB's: numbers have no beginning.
-            SortRange::BeginsWith(KeyValue::N(_)) => (prefix.clone(), prefix.clone()),
-            SortRange::BeginsWith(value) => {
-                let mut start = prefix.clone();
-                escape(value.bytes().expect("a string or binary"), &mut start);
-                (start.clone(), after_prefix(start))
-            }
+        let begun = |value: &KeyValue| {
+            let mut start = prefix.clone();
+            escape(value.bytes().expect("a string or binary"), &mut start);
+            start
         };
-        let end = end.max(start.clone());
-        (start, end)
+        self.sort.bounds(&prefix, at, past, begun)
     }
 
     /// Whether an entry is in the range; sort values of another type than the range's never are.

@@ -220,18 +220,31 @@ impl SortRange {
             key.push(0);
             key
         };
-        let all_end = || after_prefix(prefix.clone());
+        self.bounds(&prefix, at, past, at)
+    }
+
+    /// The byte range of what starts with `prefix` and is in the range: `at` is where a value begins, `past` where all
+    /// that has it ends, `begun` what all that begins with it starts with.
+    pub(crate) fn bounds(
+        &self,
+        prefix: &[u8],
+        at: impl Fn(&KeyValue) -> Vec<u8>,
+        past: impl Fn(&KeyValue) -> Vec<u8>,
+        begun: impl Fn(&KeyValue) -> Vec<u8>,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let all_start = || prefix.to_vec();
+        let all_end = || after_prefix(prefix.to_vec());
         let (start, end) = match self {
-            SortRange::All => (prefix.clone(), all_end()),
+            SortRange::All => (all_start(), all_end()),
             SortRange::Equal(value) => (at(value), past(value)),
-            SortRange::Less(value) => (prefix.clone(), at(value)),
-            SortRange::LessEqual(value) => (prefix.clone(), past(value)),
+            SortRange::Less(value) => (all_start(), at(value)),
+            SortRange::LessEqual(value) => (all_start(), past(value)),
             SortRange::Greater(value) => (past(value), all_end()),
             SortRange::GreaterEqual(value) => (at(value), all_end()),
             SortRange::Between(low, high) => (at(low), past(high)),
             // No operator of DynamoDB's: numbers have no beginning.
-            SortRange::BeginsWith(KeyValue::N(_)) => (prefix.clone(), prefix.clone()),
-            SortRange::BeginsWith(value) => (at(value), after_prefix(at(value))),
+            SortRange::BeginsWith(KeyValue::N(_)) => (all_start(), all_start()),
+            SortRange::BeginsWith(value) => (begun(value), after_prefix(begun(value))),
         };
         let end = end.max(start.clone());
         (start, end)
