@@ -1,8 +1,8 @@
 //! The catalogue: which tables and streams there are. Its rows are items, written through the log like all else.
 
 use crate::{
-    Backfill, Billing, Expiry, Index, IndexSpec, Projected, Stream, StreamViewType, Table, TableClass, TableSpec,
-    ViewSpec, rows,
+    Backfill, Billing, Expiry, FollowerId, Index, IndexSpec, Projected, Resource, Stream, StreamViewType, Table,
+    TableClass, TableSpec, ViewSpec, rows,
 };
 use item::{IndexSchema, Item, KeyAttribute, KeyKind, KeySchema, Number, Seq, TableId, Value, codec};
 use std::{
@@ -19,6 +19,8 @@ pub(crate) struct Catalog {
     pub trees: HashSet<TableId>,
     /// Open and closed ones, oldest first.
     pub streams: Vec<Arc<Stream>>,
+    /// By kind and name.
+    pub resources: BTreeMap<(String, String), Arc<Resource>>,
     pub next_id: u32,
 }
 
@@ -83,6 +85,22 @@ impl Catalog {
         rows
     }
 
+    pub fn resource(&self, kind: &str, name: &str) -> Option<&Arc<Resource>> {
+        self.resources.get(&(kind.to_owned(), name.to_owned()))
+    }
+
+    /// Sets or replaces a resource; answers its row.
+    pub fn put_resource(&mut self, resource: Resource) -> RowAfter {
+        let row = (rows::resource(resource.id), Some(encode(&resource_item(&resource))));
+        self.resources.insert((resource.kind.clone(), resource.name.clone()), Arc::new(resource));
+        row
+    }
+
+    /// Whether somebody folds the log under this number: a view's table, or a resource.
+    pub fn follows(&self, id: FollowerId) -> bool {
+        self.by_id.contains_key(&TableId(id.0)) || self.resources.values().any(|resource| resource.id == id)
+    }
+
     /// Takes over a row, as recovery finds it. Answers whether it was one of the catalogue's.
     pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool, codec::DecodeError> {
         let malformed = codec::DecodeError { at: 0, what: "a catalogue row misses an attribute" };
@@ -99,6 +117,11 @@ impl Catalog {
                 self.put_stream(stream);
             }
             (Some((b'S', _)), None) => self.streams.retain(|stream| rows::stream(stream.table, stream.opened) != key),
+            (Some((b'R', _)), Some(value)) => {
+                let resource = resource_of(&codec::decode(value)?).ok_or(malformed)?;
+                self.put_resource(resource);
+            }
+            (Some((b'R', id)), None) => self.resources.retain(|_, resource| resource.id.0 != id),
             (Some((b'N', _)), Some(value)) => {
                 let next: [u8; 4] = value.try_into().map_err(|_| malformed)?;
                 self.next_id = u32::from_be_bytes(next);
@@ -401,6 +424,30 @@ fn table_of(item: &Item) -> Option<Table> {
         view_generation: get_number(item, "view_generation")?,
         indexes,
         expiry,
+    })
+}
+
+fn resource_item(resource: &Resource) -> Item {
+    Item::from_iter([
+        ("id", number(u64::from(resource.id.0))),
+        ("kind", text(&resource.kind)),
+        ("name", text(&resource.name)),
+        ("body", Value::M(resource.body.clone())),
+        ("created_ms", number(resource.created_ms)),
+        ("changed_ms", number(resource.changed_ms)),
+        ("revision", number(resource.revision)),
+    ])
+}
+
+fn resource_of(item: &Item) -> Option<Resource> {
+    Some(Resource {
+        id: FollowerId(get_number(item, "id")?),
+        kind: get_text(item, "kind")?,
+        name: get_text(item, "name")?,
+        body: get_map(item, "body")?.clone(),
+        created_ms: get_number(item, "created_ms")?,
+        changed_ms: get_number(item, "changed_ms")?,
+        revision: get_number(item, "revision")?,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Image, Index, IndexQuery, IndexScan, OpenError, Page,
-    PageEnd, Query, RawChange, RetryToken, Scan, StateEntry, Stream, StreamRead, Table, TableSpec, TableStats,
-    TableUpdate, Ticket, Transacted, Write, Written,
+    PageEnd, Query, RawChange, Resource, ResourcePut, RetryToken, Scan, StateEntry, Stream, StreamRead, Table,
+    TableSpec, TableStats, TableUpdate, Ticket, Transacted, Write, Written,
     commit::{Action, Core, Limit, Queue, Redo, Shared},
     env::Env,
     keeper, lock,
@@ -382,6 +382,30 @@ impl Db {
     /// Answers the table as it was.
     pub fn delete_table(&self, name: &str) -> Ticket<Arc<Table>> {
         self.submit(|reply| Action::Delete(name.to_owned(), reply))
+    }
+
+    /// The resource of this kind and name.
+    #[must_use]
+    pub fn resource(&self, kind: &str, name: &str) -> Option<Arc<Resource>> {
+        self.inner().shared.catalog().resource(kind, name).cloned()
+    }
+
+    /// All resources of a kind, sorted by name.
+    #[must_use]
+    pub fn resources(&self, kind: &str) -> Vec<Arc<Resource>> {
+        let catalog = self.inner().shared.catalog();
+        let from = catalog.resources.range((kind.to_owned(), String::new())..);
+        from.take_while(|((found, _), _)| found == kind).map(|(_, resource)| resource.clone()).collect()
+    }
+
+    /// Creates or replaces a resource; answers it as it then is.
+    pub fn put_resource(&self, put: ResourcePut) -> Ticket<Arc<Resource>> {
+        self.submit(|reply| Action::PutResource(Box::new(put), reply))
+    }
+
+    /// Deletes a resource, and the state of the follower of its number; answers it as it was.
+    pub fn delete_resource(&self, kind: &str, name: &str) -> Ticket<Arc<Resource>> {
+        self.submit(|reply| Action::DeleteResource(kind.to_owned(), name.to_owned(), reply))
     }
 
     pub fn write(&self, write: Write, retry: Option<RetryToken>) -> Ticket<Written> {

@@ -1,5 +1,6 @@
 //! What can go wrong, as coarse as callers act on it. AWS's words for these live at the door.
 
+use crate::FollowerId;
 use item::{Item, KeyError, Seq, expression::Invalid};
 use std::path::PathBuf;
 
@@ -43,6 +44,19 @@ pub enum Error {
     /// An update set or removed a key attribute, or gave it another value.
     #[error("cannot update attribute {0}: it is part of the key")]
     KeyChanged(String),
+    #[error("{kind} {name} does not exist")]
+    ResourceNotFound { kind: String, name: String },
+    #[error("{kind} {name} exists already")]
+    ResourceExists { kind: String, name: String },
+    /// It is not of the revision that the change was made for: somebody else changed it meanwhile.
+    #[error("{kind} {name} was changed meanwhile")]
+    ResourceChanged { kind: String, name: String },
+    /// Its body is too long, or there are too many.
+    #[error("{0}")]
+    ResourceLimit(String),
+    /// Its table or resource was deleted.
+    #[error("nobody follows the log under number {}", .0.0)]
+    FollowerNotFound(FollowerId),
     /// A follower's cursor is not where it thought: somebody else committed for it, or it was reset.
     #[error("the follower's cursor is at {at:?}, not where the commit expected it")]
     CursorMoved { at: Option<Seq> },

@@ -16,6 +16,7 @@ mod keeper;
 mod lock;
 mod log;
 mod read;
+mod resource;
 mod rows;
 #[cfg(test)]
 mod simulation;
@@ -30,6 +31,7 @@ pub use error::{Error, OpenError};
 pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use index::{Backfill, Expiry, Index, Projected};
 pub use read::{Image, IndexQuery, IndexScan, Page, PageEnd, Query, Scan};
+pub use resource::{Expected, Resource, ResourcePut};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{
     Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableClass, TableSpec, TableStats, TableUpdate, ViewSpec,

@@ -41,6 +41,11 @@ pub(crate) fn totals(id: TableId) -> Vec<u8> {
     meta(b'X', id.0)
 }
 
+/// Row of a resource.
+pub(crate) fn resource(id: FollowerId) -> Vec<u8> {
+    meta(b'R', id.0)
+}
+
 /// Row of a follower's cursor.
 pub(crate) fn cursor(follower: FollowerId) -> Vec<u8> {
     meta(b'F', follower.0)

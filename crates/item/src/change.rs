@@ -36,6 +36,9 @@ pub enum Origin {
     Ttl,
     /// A view's fold; the output table is otherwise read-only.
     View,
+    /// A function's handler, which so many functions came before in a chain of changes and triggers: 1 when it was
+    /// called with a client's change, or by itself.
+    Function { depth: u8 },
 }
 
 /// One item before and after. Both images are always there, whatever a stream's view type shows.

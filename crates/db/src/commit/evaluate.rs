@@ -212,6 +212,9 @@ impl Core {
 
     /// A follower's rows, state and cursor, all or nothing.
     pub(super) fn follower_commit(&mut self, commit: &FollowerCommit) -> Result<(), Error> {
+        if !self.catalog.follows(commit.follower) {
+            return Err(Error::FollowerNotFound(commit.follower));
+        }
         let at = match self.group.cursors.get(&commit.follower) {
             Some(cursor) => Some(*cursor),
             None => self.shared.cursors.read().expect("no holder panics").get(&commit.follower).copied(),
@@ -219,7 +222,6 @@ impl Core {
         if at != commit.expected {
             return Err(Error::CursorMoved { at });
         }
-        self.table(TableId(commit.follower.0))?;
         let rows = commit.rows.iter().map(|row| self.follower_row(row)).collect::<Result<Vec<_>, _>>()?;
         for change in rows {
             self.enter_change(change, None);

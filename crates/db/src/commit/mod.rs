@@ -8,6 +8,7 @@ mod evaluate;
 mod queue;
 mod redo;
 mod repeats;
+mod resources;
 mod schema;
 mod transact;
 
@@ -268,6 +269,14 @@ impl Core {
                 let table = self.delete_table(&name);
                 self.group.answers.push(Answer::Table(reply, table));
             }
+            Action::PutResource(put, reply) => {
+                let resource = self.put_resource(*put);
+                self.group.answers.push(Answer::Resource(reply, resource));
+            }
+            Action::DeleteResource(kind, name, reply) => {
+                let resource = self.delete_resource(&kind, &name);
+                self.group.answers.push(Answer::Resource(reply, resource));
+            }
             Action::Follower(commit, reply) => {
                 let committed = self.follower_commit(&commit);
                 self.group.answers.push(Answer::Seq(reply, committed));
@@ -330,8 +339,7 @@ impl Core {
         let catalog = self.catalog.clone();
         self.unsaved.retain(|id, _| catalog.trees.contains(id));
         self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.trees.contains(id));
-        let follows = |id: &FollowerId| catalog.by_id.contains_key(&TableId(id.0));
-        self.shared.cursors.write().expect("no holder panics").retain(|id, _| follows(id));
+        self.shared.cursors.write().expect("no holder panics").retain(|id, _| catalog.follows(*id));
         let filling = backfill::next(&catalog).is_some();
         *self.shared.catalog.write().expect("no holder panics") = catalog;
         if filling {

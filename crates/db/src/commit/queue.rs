@@ -1,7 +1,8 @@
 //! What waits to be committed, and how it is answered.
 
 use crate::{
-    Error, FollowerCommit, RetryToken, Table, TableSpec, TableUpdate, Transacted, Write, Written,
+    Error, FollowerCommit, Resource, ResourcePut, RetryToken, Table, TableSpec, TableUpdate, Transacted, Write,
+    Written,
     write::{Reply, Ticket},
 };
 use item::Seq;
@@ -18,6 +19,9 @@ pub(crate) enum Action {
     Create(Box<TableSpec>, Reply<Arc<Table>>),
     Update(String, Box<TableUpdate>, Reply<Arc<Table>>),
     Delete(String, Reply<Arc<Table>>),
+    PutResource(Box<ResourcePut>, Reply<Arc<Resource>>),
+    /// By kind and name.
+    DeleteResource(String, String, Reply<Arc<Resource>>),
     Follower(Box<FollowerCommit>, Reply<Seq>),
 }
 
@@ -28,7 +32,8 @@ impl Action {
         match self {
             Action::Write(write, ..) => write.resident(),
             Action::Batch(writes, ..) | Action::Transact(writes, ..) => writes.iter().map(Write::resident).sum(),
-            Action::Create(..) | Action::Update(..) | Action::Delete(..) | Action::Follower(..) => 0,
+            Action::Create(..) | Action::Update(..) | Action::Delete(..) => 0,
+            Action::PutResource(..) | Action::DeleteResource(..) | Action::Follower(..) => 0,
         }
     }
 
@@ -40,6 +45,7 @@ impl Action {
             Action::Batch(_, _, reply) => reply.send(Err(error)),
             Action::Transact(_, _, reply) => reply.send(Err(error)),
             Action::Create(_, reply) | Action::Update(_, _, reply) | Action::Delete(_, reply) => reply.send(Err(error)),
+            Action::PutResource(_, reply) | Action::DeleteResource(_, _, reply) => reply.send(Err(error)),
             Action::Follower(_, reply) => reply.send(Err(error)),
         }
     }
@@ -51,6 +57,7 @@ pub(super) enum Answer {
     Batch(Reply<Vec<Written>>, Result<Vec<Written>, Error>),
     Transacted(Reply<Transacted>, Result<Transacted, Error>),
     Table(Reply<Arc<Table>>, Result<Arc<Table>, Error>),
+    Resource(Reply<Arc<Resource>>, Result<Arc<Resource>, Error>),
     Seq(Reply<Seq>, Result<(), Error>),
 }
 
@@ -70,6 +77,7 @@ impl Answers {
                 Answer::Batch(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Transacted(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Table(reply, answer) => reply.send(outcome.clone().and(answer)),
+                Answer::Resource(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Seq(reply, answer) => reply.send(outcome.clone().and(answer).map(|()| head)),
             }
         }

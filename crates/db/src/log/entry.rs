@@ -49,6 +49,8 @@ const CALL: u8 = 4;
 const HAS_OLD: u8 = 1;
 const HAS_NEW: u8 = 2;
 const HAS_CALL: u8 = 4;
+/// The origin code of a function.
+const FUNCTION: u8 = 3;
 
 /// Bytes before an entry's payload: kind and length.
 const HEAD: usize = 5;
@@ -74,6 +76,9 @@ pub(crate) fn push_change(change: &ChangeEntry<'_>, out: &mut Vec<u8>) {
     flags |= if change.new.is_some() { HAS_NEW } else { 0 };
     flags |= if change.call.is_some() { HAS_CALL } else { 0 };
     out.push(flags);
+    if let Origin::Function { depth } = change.origin {
+        out.push(depth);
+    }
     if let Some((id, request)) = change.call {
         out.extend_from_slice(&id);
         out.extend_from_slice(&request.to_le_bytes());
@@ -131,14 +136,17 @@ fn origin_code(origin: Origin) -> u8 {
         Origin::Client => 0,
         Origin::Ttl => 1,
         Origin::View => 2,
+        Origin::Function { .. } => FUNCTION,
     }
 }
 
-fn origin_of(code: u8) -> Option<Origin> {
+/// The origin of a code; a function's depth stands behind it.
+fn origin_of(code: u8, reader: &mut Reader<'_>) -> Option<Origin> {
     Some(match code {
         0 => Origin::Client,
         1 => Origin::Ttl,
         2 => Origin::View,
+        FUNCTION => Origin::Function { depth: reader.u8()? },
         _ => return None,
     })
 }
@@ -252,10 +260,11 @@ fn decode_change<'a>(reader: &mut Reader<'a>) -> Option<ChangeEntry<'a>> {
     let table = TableId(reader.u32()?);
     let shard = reader.u16()?;
     let flags = reader.u8()?;
+    let origin = origin_of(flags >> 4, reader)?;
     let call = if flags & HAS_CALL == 0 { None } else { Some((reader.array::<16>()?, reader.u64()?)) };
     let old = if flags & HAS_OLD == 0 { None } else { Some(reader.bytes()?) };
     let new = if flags & HAS_NEW == 0 { None } else { Some(reader.bytes()?) };
-    Some(ChangeEntry { table, shard, origin: origin_of(flags >> 4)?, call, old, new })
+    Some(ChangeEntry { table, shard, origin, call, old, new })
 }
 
 impl ChangeEntry<'_> {

@@ -6,7 +6,7 @@ use item::{Seq, TableId};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Version of everything in a log segment.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SFgr");
 

@@ -210,7 +210,7 @@ impl View {
         self.running = None;
         match failure {
             // Somebody else committed, a table went: the next step looks again.
-            Failure::Db(db::Error::CursorMoved { .. } | db::Error::TableNotFound(_)) => Ok((Step::Progress, None)),
+            Failure::Db(db::Error::CursorMoved { .. } | db::Error::FollowerNotFound(_)) => Ok((Step::Progress, None)),
             Failure::Db(error @ (db::Error::Busy | db::Error::NoSpace(_))) => {
                 Ok((Step::Idle { seen: head }, Some(error.to_string())))
             }

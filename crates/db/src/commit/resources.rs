@@ -1,0 +1,159 @@
+//! Putting and deleting resources: entries of the log like any change of schema.
+
+use super::Core;
+use crate::{
+    Error, Expected, FollowerId, Resource, ResourcePut,
+    catalog::RowAfter,
+    resource::{BODY_BYTES_MAX, RESOURCES_MAX},
+    rows,
+};
+use item::{TableId, codec};
+use std::sync::Arc;
+
+impl Core {
+    pub(super) fn put_resource(&mut self, put: ResourcePut) -> Result<Arc<Resource>, Error> {
+        let found = self.catalog.resource(&put.kind, &put.name).cloned();
+        if !put.expected.is_met(found.as_ref()) {
+            return Err(unmet(put));
+        }
+        if let Some(found) = found.as_ref().filter(|found| found.body == put.body) {
+            return Ok(found.clone());
+        }
+        check(&put)?;
+        if found.is_none() && self.catalog.resources.len() >= RESOURCES_MAX {
+            return Err(Error::ResourceLimit(format!("there are {RESOURCES_MAX} resources, as many as can be kept")));
+        }
+        let mut catalog = (*self.catalog).clone();
+        let mut changed: Vec<RowAfter> = Vec::new();
+        let now_ms = self.group.time_ms;
+        let (id, created_ms, revision) = match found {
+            Some(found) => (found.id, found.created_ms, found.revision + 1),
+            None => {
+                let id = FollowerId(catalog.number().0);
+                changed.push(catalog.number_row());
+                (id, now_ms, 1)
+            }
+        };
+        let ResourcePut { kind, name, body, .. } = put;
+        let key = (kind.clone(), name.clone());
+        changed.push(catalog.put_resource(Resource { id, kind, name, body, created_ms, changed_ms: now_ms, revision }));
+        self.enter(catalog, changed);
+        Ok(self.catalog.resources[&key].clone())
+    }
+
+    pub(super) fn delete_resource(&mut self, kind: &str, name: &str) -> Result<Arc<Resource>, Error> {
+        let mut catalog = (*self.catalog).clone();
+        let gone = catalog.resources.remove(&(kind.to_owned(), name.to_owned()));
+        let gone = gone.ok_or_else(|| Error::ResourceNotFound { kind: kind.to_owned(), name: name.to_owned() })?;
+        let changed = vec![
+            (rows::resource(gone.id), None),
+            (rows::cursor(gone.id), None),
+            // Its state is garbage, as a dropped table's is.
+            (rows::dead(TableId(gone.id.0)), Some(Vec::new())),
+        ];
+        self.enter(catalog, changed);
+        self.group.cursors.remove(&gone.id);
+        Ok(gone)
+    }
+}
+
+fn unmet(put: ResourcePut) -> Error {
+    let ResourcePut { kind, name, expected, .. } = put;
+    match expected {
+        Expected::Absent => Error::ResourceExists { kind, name },
+        Expected::Revision(_) | Expected::Anything => Error::ResourceChanged { kind, name },
+    }
+}
+
+fn check(put: &ResourcePut) -> Result<(), Error> {
+    let mut encoded = Vec::new();
+    codec::encode(&put.body, &mut encoded);
+    if encoded.len() > BODY_BYTES_MAX {
+        let (kind, name, bytes) = (&put.kind, &put.name, encoded.len());
+        return Err(Error::ResourceLimit(format!("{kind} {name} takes {bytes} bytes, more than {BODY_BYTES_MAX}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Db, Durability, FollowerCommit, Op, Options, SimStore, StreamRead, TableSpec, Write, env::sim::World};
+    use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Origin, Seq, Value};
+
+    fn open(world: &World, store: &SimStore) -> Db {
+        let options = Options { durability: Durability::Durable, segment_bytes: 64 << 10, ..Options::new("/data") };
+        Db::open_stepped(options, world.env(), store).expect("opens")
+    }
+
+    fn put(db: &Db, name: &str, text: &str, expected: Expected) -> Result<Arc<Resource>, Error> {
+        let body = Item::from_iter([("text", Value::S(text.to_owned()))]);
+        let put = ResourcePut { kind: "trigger".to_owned(), name: name.to_owned(), body, expected };
+        db.put_resource(put).wait()
+    }
+
+    /// Commits a follower's cursor and one row of state.
+    fn follow(db: &Db, follower: FollowerId, expected: Option<Seq>, upto: u64) -> Result<Seq, Error> {
+        let state = vec![(b"lane".to_vec(), Some(upto.to_be_bytes().to_vec()))];
+        db.follower_commit(FollowerCommit { follower, expected, upto: Seq(upto), rows: Vec::new(), state }).wait()
+    }
+
+    #[test]
+    fn resources_and_their_followers_state_outlive_a_crash_and_go_together() {
+        let world = World::new(7);
+        let store = SimStore::new();
+        let db = open(&world, &store);
+        let first = put(&db, "a", "one", Expected::Absent).expect("put");
+        assert_eq!((first.revision, first.id), (1, put(&db, "a", "one", Expected::Anything).expect("put").id));
+        assert!(matches!(put(&db, "a", "two", Expected::Absent), Err(Error::ResourceExists { .. })));
+        assert!(matches!(put(&db, "a", "two", Expected::Revision(9)), Err(Error::ResourceChanged { .. })));
+        assert_eq!(put(&db, "a", "two", Expected::Revision(1)).expect("put").revision, 2);
+        let gone = put(&db, "gone", "three", Expected::Absent).expect("put");
+        follow(&db, first.id, None, 1).expect("follows");
+        follow(&db, gone.id, None, 1).expect("follows");
+        db.delete_resource("trigger", "gone").wait().expect("deleted");
+        assert!(matches!(follow(&db, gone.id, Some(Seq(1)), 2), Err(Error::FollowerNotFound(_))));
+        let long = "x".repeat(BODY_BYTES_MAX);
+        assert!(matches!(put(&db, "long", &long, Expected::Absent), Err(Error::ResourceLimit(_))));
+
+        // Once with all of it in the log only, once with all of it in the state engine.
+        drop(db);
+        for checkpoint in [true, false] {
+            let db = open(&world, &store.crash());
+            let names: Vec<String> = db.resources("trigger").iter().map(|found| found.name.clone()).collect();
+            assert_eq!(names, ["a"]);
+            assert!(db.resources("trigge").is_empty() && db.resource("trigger", "gone").is_none());
+            assert_eq!(db.resource("trigger", "a").expect("kept").revision, 2);
+            assert_eq!(db.follower_cursor(first.id), Some(Seq(1)));
+            assert_eq!(db.follower_state(first.id, b"lane").expect("reads"), Some(1u64.to_be_bytes().to_vec()));
+            assert_eq!(db.follower_cursor(gone.id), None);
+            while !db.is_idle() {
+                db.step();
+            }
+            db.chores(checkpoint).expect("a healthy disk");
+            assert_eq!(db.follower_states(gone.id, &[], 9).expect("reads"), []);
+            let again = put(&db, "again", "four", Expected::Absent).expect("put");
+            assert!(again.id > gone.id, "a number is never used again");
+            db.delete_resource("trigger", "again").wait().expect("deleted");
+        }
+    }
+
+    #[test]
+    fn the_log_says_how_many_functions_a_change_came_through() {
+        let world = World::new(8);
+        let store = SimStore::new();
+        let db = open(&world, &store);
+        let key = KeySchema { partition: KeyAttribute { name: "id".into(), kind: KeyKind::S }, sort: None };
+        let table = db.create_table(TableSpec::new("votes", key)).wait().expect("created").id;
+        let origins = [Origin::Client, Origin::Function { depth: 1 }, Origin::Function { depth: 255 }];
+        for (at, origin) in origins.into_iter().enumerate() {
+            let id = format!("v{at}");
+            let item = Item::from_iter([("id", Value::S(id.clone()))]);
+            let key = Key { partition: KeyValue::S(id), sort: None };
+            db.write(Write { table, key, op: Op::Put(item), condition: None, origin }, None).wait().expect("written");
+        }
+        let read = StreamRead { table, shard: None, from: Seq(1), records_max: 9, bytes_max: 1 << 20 };
+        let found: Vec<Origin> = db.changes(&read).expect("reads").changes.iter().map(|change| change.origin).collect();
+        assert_eq!(found, origins);
+    }
+}
