@@ -2,7 +2,6 @@
 
 use crate::{
     Config,
-    dynamodb::names,
     json::{self, List, Map, Text},
     protocol::{Code, Fault},
 };
@@ -40,13 +39,14 @@ pub(crate) fn denied(config: &Config, key: &str, operation: &str, body: &[u8]) -
         Ok(subject) => subject,
         Err(malformed) => return malformed.into(),
     };
-    let resource = subject.table().map_or_else(|| "*".to_string(), |table| names::arn(config, names::table(table)));
+    let resource =
+        subject.table().map_or_else(|| "*".to_string(), |table| config.place.table_arn(wire::names::table_name(table)));
     Fault::new(
         Code::AccessDenied,
         format!(
             "User: arn:aws:iam::{}:user/{key} is not authorized to perform: dynamodb:{operation} on resource: \
              {resource} because no identity-based policy allows the dynamodb:{operation} action",
-            config.account
+            config.place.account
         ),
     )
 }

@@ -16,11 +16,11 @@ mod sigv4;
 mod streams;
 #[cfg(test)]
 mod tests;
-mod time;
 mod turns;
 
 pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
+pub use wire::Place;
 
 use bytes::Bytes;
 use dynamodb::conflicts::Conflicts;
@@ -36,10 +36,8 @@ use turns::Turns;
 /// How the door presents itself and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Region in ARNs, and `awsRegion` of stream records.
-    pub region: String,
-    /// Account in ARNs, twelve digits.
-    pub account: String,
+    /// Region and account in ARNs; the region also in stream records and signatures.
+    pub place: Place,
     /// Access keys whose signatures are checked. Empty: signatures are taken as given.
     pub keys: Vec<AccessKey>,
     /// How far back streams are shown, milliseconds; DynamoDB shows 24 hours.
@@ -97,7 +95,7 @@ const BODY_INLINE_MAX: usize = 256 * 1024;
 impl Door {
     #[must_use]
     pub fn new(db: db::Db, config: Config) -> Door {
-        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.region, "dynamodb"));
+        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region, "dynamodb"));
         Door(Arc::new(Inner {
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
@@ -162,7 +160,7 @@ impl Door {
     /// A stream's ARN, as this door shows it.
     #[must_use]
     pub fn stream_arn(&self, stream: &db::Stream) -> String {
-        streams::arn(&self.0.config, stream)
+        self.0.config.place.stream_arn(stream)
     }
 
     /// Answers what is no call of this protocol.

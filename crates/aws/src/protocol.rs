@@ -264,8 +264,16 @@ impl From<db::Error> for Fault {
             ),
             // Nothing happened, and the same request may pass once there is room.
             Error::NoSpace(_) => internal(),
-            // Clients of a door commit for no follower; the rest is the server's own trouble.
-            Error::CursorMoved { .. } | Error::Poisoned(_) | Error::Read(_) | Error::Closed => internal(),
+            // DynamoDB's clients change no resources and commit for no follower; the rest is the server's own trouble.
+            Error::ResourceNotFound { .. }
+            | Error::ResourceExists { .. }
+            | Error::ResourceChanged { .. }
+            | Error::ResourceLimit(_)
+            | Error::FollowerNotFound(_)
+            | Error::CursorMoved { .. }
+            | Error::Poisoned(_)
+            | Error::Read(_)
+            | Error::Closed => internal(),
         }
     }
 }

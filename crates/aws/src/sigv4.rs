@@ -5,7 +5,6 @@
 use crate::{
     Access, AccessKey,
     protocol::{Code, Fault},
-    time,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +19,7 @@ use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
+use wire::time;
 
 /// How far a client's clock may be off.
 const SKEW_MS: u64 = 15 * 60 * 1000;

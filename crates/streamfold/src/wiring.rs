@@ -18,8 +18,7 @@ pub fn aws(db: &Db, server: &Server, place: &Place) -> aws::Door {
         access: if read_only { aws::Access::Read } else { aws::Access::Write },
     });
     let config = aws::Config {
-        region: place.region.clone(),
-        account: place.account.clone(),
+        place: aws::Place { region: place.region.clone(), account: place.account.clone() },
         keys: keys.collect(),
         stream_retention_ms: server.retention,
         conflicts_percent: server.inject_conflicts,

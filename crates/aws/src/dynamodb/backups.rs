@@ -1,6 +1,6 @@
 //! Continuous backups: there are none beside the log, which DescribeContinuousBackups says as AWS does.
 
-use super::{names, validate::Checks};
+use super::validate::Checks;
 use crate::{
     json::{self, Flag, Object, Text},
     protocol::{Code, Fault},
@@ -56,7 +56,7 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
 }
 
 fn check_table(call: &Call<'_>, name: &str) -> Result<(), Fault> {
-    let name = names::table(name);
+    let name = wire::names::table_name(name);
     match call.door.db.table(name) {
         Some(_) => Ok(()),
         // Not ResourceNotFoundException: AWS's backup operations have an error of their own.

@@ -1,31 +1,19 @@
 //! Tables as they are described: in the answers of control operations, and to streams.
 
-use super::{indexes, names, throughput};
+use super::{indexes, throughput};
 use crate::{
     Inner,
     json::{Array, Object},
-    streams, time,
+    streams,
 };
-use db::{Billing, Index, StreamViewType, Table, TableClass};
+use db::{Billing, Index, Table, TableClass};
 use item::{KeyAttribute, KeySchema};
 use std::{collections::BTreeMap, io::Write};
-
-/// View types and AWS's names for them.
-pub(super) const VIEW_TYPES: [(&str, StreamViewType); 4] = [
-    ("NEW_IMAGE", StreamViewType::NewImage),
-    ("OLD_IMAGE", StreamViewType::OldImage),
-    ("NEW_AND_OLD_IMAGES", StreamViewType::NewAndOldImages),
-    ("KEYS_ONLY", StreamViewType::KeysOnly),
-];
+use wire::{names::view_type, time};
 
 /// Table classes and AWS's names for them.
 pub(super) const CLASSES: [(&str, TableClass); 2] =
     [("STANDARD", TableClass::Standard), ("STANDARD_INFREQUENT_ACCESS", TableClass::InfrequentAccess)];
-
-/// AWS's name of a view type.
-pub(crate) fn view_type(view_type: StreamViewType) -> &'static str {
-    VIEW_TYPES.iter().find(|(_, other)| *other == view_type).map_or("", |(name, _)| name)
-}
 
 /// Writes `KeySchema`'s array for a table or its stream.
 pub(crate) fn write_key_schema(array: Array<'_>, key: &KeySchema) {
@@ -76,7 +64,7 @@ fn write_table(mut object: Object<'_>, door: &Inner, table: &Table, told: &Told)
     let stats = door.db.stats(table.id);
     object.bare("TableSizeBytes", stats.bytes);
     object.bare("ItemCount", stats.items);
-    object.text("TableArn", &names::arn(&door.config, &spec.name));
+    object.text("TableArn", &door.config.place.table_arn(&spec.name));
     object.text("TableId", &uuid(&table.uuid));
     if spec.billing == Billing::OnDemand {
         let mut summary = object.object("BillingModeSummary");
@@ -94,7 +82,7 @@ fn write_table(mut object: Object<'_>, door: &Inner, table: &Table, told: &Told)
     // A closed stream is shown for as long as it can be read.
     if let Some(stream) = streams::latest(&door.db, table.id) {
         object.text("LatestStreamLabel", &time::label(stream.created_ms));
-        object.text("LatestStreamArn", &streams::arn(&door.config, &stream));
+        object.text("LatestStreamArn", &door.config.place.stream_arn(&stream));
     }
     if spec.class != TableClass::Standard {
         let name = CLASSES.iter().find(|(_, class)| *class == spec.class).map_or("", |(name, _)| name);

@@ -4,7 +4,7 @@ use super::{
     describe, key_schema,
     key_schema::{AttributeDefinition, Definitions, KeySchemaElement},
     keys::invalid,
-    names, throughput,
+    throughput,
     throughput::ProvisionedThroughput,
     validate::Checks,
 };
@@ -631,7 +631,7 @@ fn describe_size(mut description: Object<'_>, door: &Inner, table: &Table, index
     let stats = door.db.stats(index.id);
     description.bare("IndexSizeBytes", stats.bytes);
     description.bare("ItemCount", stats.items);
-    let arn = format!("{}/index/{}", names::arn(&door.config, &table.spec.name), index.spec.name);
+    let arn = format!("{}/index/{}", door.config.place.table_arn(&table.spec.name), index.spec.name);
     description.text("IndexArn", &arn);
     description.end();
 }

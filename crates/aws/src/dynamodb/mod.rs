@@ -11,7 +11,6 @@ pub(crate) mod items;
 mod key_schema;
 mod keys;
 mod legacy;
-pub(crate) mod names;
 pub(crate) mod query;
 mod source;
 pub(crate) mod tables;
@@ -28,12 +27,12 @@ use std::sync::Arc;
 impl Call<'_> {
     /// The table a data operation names, by name or ARN.
     fn table(&self, name: &str) -> Result<Arc<Table>, Fault> {
-        self.door.db.table(names::table(name)).ok_or_else(Fault::no_table)
+        self.door.db.table(wire::names::table_name(name)).ok_or_else(Fault::no_table)
     }
 
     /// The table a control operation names.
     fn table_named(&self, name: &str) -> Result<Arc<Table>, Fault> {
-        let name = names::table(name);
+        let name = wire::names::table_name(name);
         self.door.db.table(name).ok_or_else(|| Fault::no_table_named(name))
     }
 }

@@ -1,11 +1,11 @@
 //! Tables: created, described, listed, changed, deleted; limits and endpoints.
 
 use super::{
-    describe::{self, CLASSES, Told, VIEW_TYPES},
+    describe::{self, CLASSES, Told},
     indexes::{self, GlobalSecondaryIndex, LocalSecondaryIndex, NewIndexes, Plan},
     key_schema::{self, AttributeDefinition, Definitions, KeySchemaElement},
     keys::invalid,
-    names, tags, throughput,
+    tags, throughput,
     throughput::ProvisionedThroughput,
     validate::{Checks, control_table},
 };
@@ -16,6 +16,7 @@ use crate::{
 };
 use db::{Billing, IndexUpdate, StreamViewType, Table, TableClass, TableSpec, TableUpdate};
 use serde::de::IgnoredAny;
+use wire::names::VIEW_TYPES;
 
 shape! {
     StreamSpecification<'a> (field) {
@@ -156,7 +157,7 @@ fn class(class: Option<&Text<'_>>) -> Result<Option<TableClass>, Fault> {
 
 pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     let input: TableInput<'_> = json::decode(call.body)?;
-    let name = names::table(control_table(input.table.as_ref(), 1)?);
+    let name = wire::names::table_name(control_table(input.table.as_ref(), 1)?);
     let busy = |table: &Table| !indexes::creating(table).is_empty() && !table.spec.deletion_protection;
     if call.door.db.table(name).is_some_and(|table| busy(&table)) {
         return Err(indexes::in_use("Cannot delete table while indexes are being created, updated, or deleted."));

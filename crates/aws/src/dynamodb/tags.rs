@@ -1,6 +1,5 @@
 //! TagResource, UntagResource, ListTagsOfResource.
 
-use super::names;
 use crate::{
     json::{self, List, Object, Text},
     protocol::{Code, Fault},
@@ -57,14 +56,18 @@ pub(super) fn take(tags: &[Tag<'_>]) -> Result<Vec<(String, String)>, Fault> {
 /// The table of an ARN.
 fn table(call: &Call<'_>, arn: Option<&Text<'_>>) -> Result<Arc<Table>, Fault> {
     let arn = arn.ok_or_else(|| Fault::validation("Invalid TableArn"))?.as_str();
-    let name = names::table(arn);
+    let name = wire::names::table_name(arn);
     let invalid = || Fault::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}"));
     if !arn.starts_with("arn:aws:dynamodb:") || name.len() < 3 || !arn.ends_with(name) {
         return Err(invalid());
     }
     let missing =
         || Fault::new(Code::ResourceNotFound, format!("Requested resource not found: ResourcArn: {arn} not found"));
-    call.door.db.table(name).filter(|table| names::arn(&call.door.config, &table.spec.name) == arn).ok_or_else(missing)
+    call.door
+        .db
+        .table(name)
+        .filter(|table| call.door.config.place.table_arn(&table.spec.name) == arn)
+        .ok_or_else(missing)
 }
 
 pub(crate) fn tag(call: &Call<'_>) -> Result<Step, Fault> {

@@ -3,7 +3,7 @@
 use super::{
     capacity::{self, Totals, Units},
     expressions::{Bound, Names, check_together, projected},
-    items, keys, names,
+    items, keys,
     validate::{Checks, Consumed},
 };
 use crate::{
@@ -190,7 +190,7 @@ impl Action<'_> {
             hasher.update(bytes);
         };
         part(&[self.kind as u8]);
-        part(names::table(self.table.as_deref().unwrap_or_default()).as_bytes());
+        part(wire::names::table_name(self.table.as_deref().unwrap_or_default()).as_bytes());
         for text in [&self.update, &self.condition, &self.on_failure] {
             part(text.as_deref().unwrap_or_default().as_bytes());
         }
@@ -376,7 +376,7 @@ fn only(mut actions: Vec<Action<'_>>) -> Result<Action<'_>, Fault> {
 fn client_token(call: &Call<'_>, token: &str, actions: &[Action<'_>]) -> RetryToken {
     let mut hasher = Xxh3::new();
     actions.iter().for_each(|action| action.hash(&mut hasher));
-    retry::client_token(&call.door.config.account, token, hasher.digest())
+    retry::client_token(&call.door.config.place.account, token, hasher.digest())
 }
 
 /// The keys, if all of them are keys and no item has two.

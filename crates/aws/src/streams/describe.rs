@@ -1,19 +1,18 @@
 //! ListStreams and DescribeStream.
 
-use super::names;
 use crate::{
-    dynamodb::{
-        describe::{view_type, write_key_schema},
-        validate::Checks,
-    },
+    dynamodb::{describe::write_key_schema, validate::Checks},
     json::{self, Integer, Object, Text},
     protocol::{Code, Fault},
     routes::{Call, Step},
-    time,
 };
 use db::{Db, Stream};
 use item::{Seq, TableId};
 use std::sync::Arc;
+use wire::{
+    names::{self, view_type},
+    time,
+};
 
 /// Streams or shards in one answer.
 const PAGE_MAX: usize = 100;
@@ -51,7 +50,7 @@ pub(crate) fn latest(db: &Db, table: TableId) -> Option<Arc<Stream>> {
 pub(super) fn stream(call: &Call<'_>, arn: &str) -> Result<Arc<Stream>, Fault> {
     let missing =
         || Fault::new(Code::ResourceNotFound, format!("Requested resource not found: Stream: {arn} not found"));
-    names::find(&call.door.config, &call.door.db, arn).ok_or_else(missing)
+    call.door.config.place.stream(&call.door.db, arn).ok_or_else(missing)
 }
 
 /// `StreamArn`, which two operations require.
@@ -78,14 +77,14 @@ pub(crate) fn list_streams(call: &Call<'_>) -> Result<Step, Fault> {
     let limit = check_limit(&mut checks, input.limit, PAGE_MAX);
     checks.finish()?;
     let config = &call.door.config;
-    let name = input.table.as_deref().map(crate::dynamodb::names::table);
+    let name = input.table.as_deref().map(names::table_name);
     let mut streams = call.door.db.streams();
     streams.retain(|stream| name.is_none_or(|name| stream.table_name == name));
     // By position, so that a page goes on where the last one ended even if a stream has gone meanwhile.
     let after = match input.start.as_deref() {
         None => 0,
         Some(start) => {
-            let at = streams.iter().position(|stream| names::arn(config, stream) == start);
+            let at = streams.iter().position(|stream| config.place.stream_arn(stream) == start);
             at.ok_or_else(|| Fault::validation(format!("Invalid ExclusiveStartStreamArn: {start}")))? + 1
         }
     };
@@ -95,14 +94,14 @@ pub(crate) fn list_streams(call: &Call<'_>) -> Result<Step, Fault> {
     let mut listed = response.array("Streams");
     for stream in page {
         let mut one = listed.object();
-        one.text("StreamArn", &names::arn(config, stream));
+        one.text("StreamArn", &config.place.stream_arn(stream));
         one.text("TableName", &stream.table_name);
         one.text("StreamLabel", &time::label(stream.created_ms));
         one.end();
     }
     listed.end();
     if let (Some(last), true) = (page.last(), after + limit < streams.len()) {
-        response.text("LastEvaluatedStreamArn", &names::arn(config, last));
+        response.text("LastEvaluatedStreamArn", &config.place.stream_arn(last));
     }
     response.end();
     Ok(Step::Done(out))
@@ -123,7 +122,7 @@ pub(crate) fn describe_stream(call: &Call<'_>) -> Result<Step, Fault> {
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);
     let mut description = response.object("StreamDescription");
-    description.text("StreamArn", &names::arn(&call.door.config, &stream));
+    description.text("StreamArn", &call.door.config.place.stream_arn(&stream));
     description.text("StreamLabel", &time::label(stream.created_ms));
     description.text("StreamStatus", if stream.closed.is_none() { "ENABLED" } else { "DISABLED" });
     description.text("StreamViewType", view_type(stream.view_type));

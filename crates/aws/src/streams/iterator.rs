@@ -1,9 +1,6 @@
 //! Shard iterators: positions in one shard, opaque to clients, good for 15 minutes.
 
-use super::{
-    describe::{check_arn, stream},
-    names,
-};
+use super::describe::{check_arn, stream};
 use crate::{
     dynamodb::validate::Checks,
     json::{self, Double, Object, Text},
@@ -13,6 +10,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use db::Stream;
 use item::{Seq, TableId};
+use wire::names;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How long an iterator is good for.

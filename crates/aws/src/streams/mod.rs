@@ -2,12 +2,10 @@
 
 mod describe;
 mod iterator;
-mod names;
 mod records;
 
 pub(crate) use describe::{describe_stream, latest, list_streams};
 pub(crate) use iterator::get_shard_iterator;
-pub(crate) use names::arn;
 pub(crate) use records::get_records;
 
 use crate::{Inner, protocol::Fault};

@@ -1,16 +1,17 @@
 //! GetRecords.
 
-use super::{describe::check_limit, iterator::ShardIterator, names};
+use super::{describe::check_limit, iterator::ShardIterator};
 use crate::{
     Inner,
-    dynamodb::{describe::view_type, validate::Checks},
+    dynamodb::validate::Checks,
     json::{self, Integer, Object, Text},
     protocol::{Code, Fault, trimmed},
     routes::{Call, Step},
 };
-use db::{ChangePage, Stream, StreamRead, StreamViewType};
-use item::{Change, Item, Origin, size};
+use db::{ChangePage, Stream, StreamRead};
+use item::{Change, size};
 use std::sync::Arc;
+use wire::record::Shown;
 
 /// Records of one answer.
 const RECORDS_MAX: usize = 1000;
@@ -111,10 +112,10 @@ impl Reading {
     fn show(mut self, door: &Inner) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + (BYTES_MAX - self.bytes) * 2 + self.changes.len() * 384);
         let mut response = Object::new(&mut out);
-        let timeline = door.db.timeline();
+        let shown = Shown { stream: &self.stream, timeline: door.db.timeline(), place: &door.config.place };
         let mut records = response.array("Records");
         for change in &self.changes {
-            record(records.object(), &self.stream, change, timeline, &door.config.region);
+            shown.record(records.object(), change);
         }
         records.end();
         if !self.ended {
@@ -123,54 +124,5 @@ impl Reading {
         }
         response.end();
         out
-    }
-}
-
-fn record(mut record: Object<'_>, stream: &Stream, change: &Change, timeline: u16, region: &str) {
-    record.text("eventID", &names::event_id(timeline, stream, change));
-    record.text(
-        "eventName",
-        match (&change.old, &change.new) {
-            (None, _) => "INSERT",
-            (Some(_), Some(_)) => "MODIFY",
-            (Some(_), None) => "REMOVE",
-        },
-    );
-    record.text("eventVersion", "1.1");
-    record.text("eventSource", "aws:dynamodb");
-    record.text("awsRegion", region);
-    let key = stream.key.attributes(&change.key(&stream.key));
-    let (old, new) = shown(stream.view_type, change);
-    let mut body = record.object("dynamodb");
-    body.bare("ApproximateCreationDateTime", change.time_ms / 1000);
-    body.item("Keys", &key);
-    if let Some(image) = new {
-        body.item("NewImage", image);
-    }
-    if let Some(image) = old {
-        body.item("OldImage", image);
-    }
-    body.text("SequenceNumber", &names::sequence_number(timeline, change.seq));
-    let bytes = size::item(&key) + old.into_iter().chain(new).map(size::item).sum::<usize>();
-    body.bare("SizeBytes", bytes);
-    body.text("StreamViewType", view_type(stream.view_type));
-    body.end();
-    if change.origin == Origin::Ttl {
-        let mut identity = record.object("userIdentity");
-        identity.text("PrincipalId", "dynamodb.amazonaws.com");
-        identity.text("Type", "Service");
-        identity.end();
-    }
-    record.end();
-}
-
-/// The images that a view type shows: old and new.
-fn shown(view_type: StreamViewType, change: &Change) -> (Option<&Item>, Option<&Item>) {
-    let (old, new) = (change.old.as_ref(), change.new.as_ref());
-    match view_type {
-        StreamViewType::KeysOnly => (None, None),
-        StreamViewType::NewImage => (None, new),
-        StreamViewType::OldImage => (old, None),
-        StreamViewType::NewAndOldImages => (old, new),
     }
 }

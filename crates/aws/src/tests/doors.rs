@@ -71,7 +71,7 @@ fn with_keys_configured_only_signed_requests_pass() {
 
 /// Signs as an SDK would, with the time of the test's clock.
 fn signed(house: &House, id: &str, operation: &str, body: &str) -> Request<()> {
-    let date = crate::time::basic(house.db.now_ms());
+    let date = wire::time::basic(house.db.now_ms());
     let scope = format!("{id}/{}/us-east-1/dynamodb/aws4_request", &date[..8]);
     let target = format!("DynamoDB_20120810.{operation}");
     let signature =

@@ -11,7 +11,7 @@ mod tables;
 mod transactions;
 mod values;
 
-use crate::{AccessKey, Config, Door};
+use crate::{AccessKey, Config, Door, Place};
 use bytes::Bytes;
 use db::{Db, Env, Options, SimStore, env::sim::World};
 use expect_test::Expect;
@@ -61,8 +61,7 @@ impl House {
         options.segment_bytes = 1 << 20;
         let db = open(options, env).expect("a new database opens");
         let mut config = Config {
-            region: "us-east-1".into(),
-            account: "000000000000".into(),
+            place: Place { region: "us-east-1".into(), account: "000000000000".into() },
             keys: Vec::new(),
             stream_retention_ms: 24 * 60 * 60 * 1000,
             conflicts_percent: 0,

@@ -36,19 +36,19 @@ fn moment(ms: u64) -> Moment {
 }
 
 /// `2023-06-10T19:26:16.525`: a stream's label.
-pub(crate) fn label(ms: u64) -> String {
+pub fn label(ms: u64) -> String {
     let Moment { date: (year, month, day), time: (hour, minute, second), millis } = moment(ms);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}")
 }
 
 /// `20230610T192616Z`: ISO 8601 basic format, as signatures have it.
-pub(crate) fn basic(ms: u64) -> String {
+pub fn basic(ms: u64) -> String {
     let Moment { date: (year, month, day), time: (hour, minute, second), .. } = moment(ms);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
 /// Reads ISO 8601 basic format; answers milliseconds.
-pub(crate) fn parse_basic(text: &str) -> Option<u64> {
+pub fn parse_basic(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
     if bytes.len() != 16 || bytes[8] != b'T' || bytes[15] != b'Z' {
         return None;
@@ -67,7 +67,7 @@ pub(crate) fn parse_basic(text: &str) -> Option<u64> {
 }
 
 /// Epoch seconds with milliseconds, as the JSON protocol shows times: `1686425176.525`.
-pub(crate) fn seconds(ms: u64) -> String {
+pub fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 

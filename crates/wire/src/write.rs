@@ -8,7 +8,7 @@ use item::{
 use std::{fmt::Display, io::Write};
 
 /// Writes a string with its quotes.
-pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+pub fn string(out: &mut Vec<u8>, text: &str) {
     utf8(out, text.as_bytes());
 }
 
@@ -61,7 +61,7 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
 }
 
 /// Writes `{"name":{"S":"..."},...}`.
-pub(crate) fn item(out: &mut Vec<u8>, item: &Item) {
+pub fn item(out: &mut Vec<u8>, item: &Item) {
     out.push(b'{');
     for (place, (name, member)) in item.iter().enumerate() {
         if place > 0 {
@@ -75,7 +75,7 @@ pub(crate) fn item(out: &mut Vec<u8>, item: &Item) {
 }
 
 /// Writes `{"S":"..."}`. Recursion is bounded by the nesting DynamoDB stores.
-pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+pub fn value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::S(text) => {
             out.extend_from_slice(b"{\"S\":");
@@ -117,7 +117,7 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// Writes an item straight from its stored form, as [`item`] would after decoding it.
-pub(crate) fn image(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), DecodeError> {
+pub fn image(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), DecodeError> {
     raw_map(out, codec::walk(bytes)?)
 }
 
@@ -202,7 +202,7 @@ fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// An object under construction; [`Object::end`] closes it.
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
 }
@@ -250,7 +250,7 @@ impl<'a> Object<'a> {
 }
 
 /// An array under construction; [`Array::end`] closes it.
-pub(crate) struct Array<'a> {
+pub struct Array<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
 }

@@ -1,25 +1,74 @@
 //! Names that clients see: ARNs, shard ids, sequence numbers, event ids. All of them are computed, none is stored.
 
-use crate::{Config, dynamodb::names, time};
-use db::{Db, Stream};
+use crate::time;
+use db::{Db, Stream, StreamViewType};
 use item::{Change, Seq};
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-/// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`.
-pub(crate) fn arn(config: &Config, stream: &Stream) -> String {
-    format!("{}/stream/{}", names::arn(config, &stream.table_name), time::label(stream.created_ms))
+/// Where on AWS this would be; part of every ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub region: String,
+    /// Twelve digits.
+    pub account: String,
 }
 
-/// The stream of an ARN, if it can still be read.
-pub(super) fn find(config: &Config, db: &Db, wanted: &str) -> Option<Arc<Stream>> {
-    let (table, _) = wanted.split_once("/stream/")?;
-    let name = names::table(table);
-    db.streams().into_iter().find(|stream| stream.table_name == name && arn(config, stream) == wanted)
+impl Place {
+    /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
+    #[must_use]
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+
+    /// The ARN of a table.
+    #[must_use]
+    pub fn table_arn(&self, name: &str) -> String {
+        self.arn("dynamodb", &format!("table/{name}"))
+    }
+
+    /// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`.
+    #[must_use]
+    pub fn stream_arn(&self, stream: &Stream) -> String {
+        format!("{}/stream/{}", self.table_arn(&stream.table_name), time::label(stream.created_ms))
+    }
+
+    /// The stream of an ARN, if it can still be read.
+    #[must_use]
+    pub fn stream(&self, db: &Db, arn: &str) -> Option<Arc<Stream>> {
+        let (table, _) = arn.split_once("/stream/")?;
+        let name = table_name(table);
+        db.streams().into_iter().find(|stream| stream.table_name == name && self.stream_arn(stream) == arn)
+    }
+}
+
+/// The table's name where a parameter may hold its name or its ARN.
+#[must_use]
+pub fn table_name(name_or_arn: &str) -> &str {
+    match name_or_arn.strip_prefix("arn:") {
+        Some(rest) => {
+            rest.split_once(":table/").map_or(name_or_arn, |(_, path)| path.split('/').next().unwrap_or(path))
+        }
+        None => name_or_arn,
+    }
+}
+
+/// The types of stream views, as AWS names them.
+pub const VIEW_TYPES: [(&str, StreamViewType); 4] = [
+    ("NEW_IMAGE", StreamViewType::NewImage),
+    ("OLD_IMAGE", StreamViewType::OldImage),
+    ("NEW_AND_OLD_IMAGES", StreamViewType::NewAndOldImages),
+    ("KEYS_ONLY", StreamViewType::KeysOnly),
+];
+
+/// The name of a view type.
+#[must_use]
+pub fn view_type(view_type: StreamViewType) -> &'static str {
+    VIEW_TYPES.iter().find(|(_, other)| *other == view_type).map_or("", |(name, _)| name)
 }
 
 /// `shardId-`, 20 digits, `-`, 8 hexadecimal ones: when the stream was opened, and which shard of which stream.
-pub(super) fn shard_id(stream: &Stream, shard: u16) -> String {
+pub fn shard_id(stream: &Stream, shard: u16) -> String {
     let mut which = [0; 12];
     which[..4].copy_from_slice(&stream.table.0.to_le_bytes());
     which[4..].copy_from_slice(&stream.opened.0.to_le_bytes());
@@ -29,18 +78,18 @@ pub(super) fn shard_id(stream: &Stream, shard: u16) -> String {
 }
 
 /// The shard of an id.
-pub(super) fn shard(stream: &Stream, id: &str) -> Option<u16> {
+pub fn shard(stream: &Stream, id: &str) -> Option<u16> {
     (0..stream.shards).find(|&shard| shard_id(stream, shard) == id)
 }
 
 /// Four digits of timeline and twenty of position: fixed width, so that they sort as text, and the timeline starts at
 /// 1000, so that no reader drops zeros.
-pub(super) fn sequence_number(timeline: u16, seq: Seq) -> String {
+pub fn sequence_number(timeline: u16, seq: Seq) -> String {
     format!("{timeline:04}{:020}", seq.0)
 }
 
 /// The timeline and position of a sequence number.
-pub(super) fn parse_sequence_number(text: &str) -> Option<(u16, Seq)> {
+pub fn parse_sequence_number(text: &str) -> Option<(u16, Seq)> {
     if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -49,7 +98,7 @@ pub(super) fn parse_sequence_number(text: &str) -> Option<(u16, Seq)> {
 
 /// 32 hexadecimal digits, the same whenever the change is read. The stream's time is in it, so that a database begun
 /// anew does not repeat the ids of the one before.
-pub(super) fn event_id(timeline: u16, stream: &Stream, change: &Change) -> String {
+pub fn event_id(timeline: u16, stream: &Stream, change: &Change) -> String {
     let mut place = [0; 22];
     place[..2].copy_from_slice(&timeline.to_le_bytes());
     place[2..6].copy_from_slice(&stream.table.0.to_le_bytes());
@@ -61,7 +110,6 @@ pub(super) fn event_id(timeline: u16, stream: &Stream, change: &Change) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use db::StreamViewType;
     use item::{KeyAttribute, KeyKind, KeySchema, TableId};
 
     #[test]
