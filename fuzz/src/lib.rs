@@ -42,8 +42,7 @@ impl House {
         options.segment_bytes = 1 << 16;
         let db = Db::open_stepped(options, world.env(), &SimStore::new()).expect("a new database opens");
         let config = Config {
-            region: "us-east-1".into(),
-            account: "000000000000".into(),
+            place: aws::Place { region: "us-east-1".into(), account: "000000000000".into() },
             keys,
             stream_retention_ms: 24 * 60 * 60 * 1000,
             conflicts_percent: 0,
