@@ -21,6 +21,8 @@ pub(crate) struct Catalog {
     pub streams: Vec<Arc<Stream>>,
     /// By kind and name.
     pub resources: BTreeMap<(String, String), Arc<Resource>>,
+    /// Their numbers.
+    pub numbers: HashSet<FollowerId>,
     pub next_id: u32,
 }
 
@@ -92,13 +94,30 @@ impl Catalog {
     /// Sets or replaces a resource; answers its row.
     pub fn put_resource(&mut self, resource: Resource) -> RowAfter {
         let row = (rows::resource(resource.id), Some(encode(&resource_item(&resource))));
+        self.numbers.insert(resource.id);
         self.resources.insert((resource.kind.clone(), resource.name.clone()), Arc::new(resource));
         row
     }
 
     /// Whether somebody folds the log under this number: a view's table, or a resource.
     pub fn follows(&self, id: FollowerId) -> bool {
-        self.by_id.contains_key(&TableId(id.0)) || self.resources.values().any(|resource| resource.id == id)
+        self.by_id.contains_key(&TableId(id.0)) || self.has_resource(id)
+    }
+
+    /// Whether a resource has this number.
+    pub fn has_resource(&self, id: FollowerId) -> bool {
+        self.numbers.contains(&id)
+    }
+
+    /// The longest that a resource's records are kept for, milliseconds.
+    pub fn keep_ms(&self) -> u64 {
+        self.resources.values().map(|resource| resource.keep_ms).max().unwrap_or_default()
+    }
+
+    pub fn remove_resource(&mut self, kind: &str, name: &str) -> Option<Arc<Resource>> {
+        let gone = self.resources.remove(&(kind.to_owned(), name.to_owned()))?;
+        self.numbers.remove(&gone.id);
+        Some(gone)
     }
 
     /// Takes over a row, as recovery finds it. Answers whether it was one of the catalogue's.
@@ -121,7 +140,10 @@ impl Catalog {
                 let resource = resource_of(&codec::decode(value)?).ok_or(malformed)?;
                 self.put_resource(resource);
             }
-            (Some((b'R', id)), None) => self.resources.retain(|_, resource| resource.id.0 != id),
+            (Some((b'R', id)), None) => {
+                self.numbers.remove(&FollowerId(id));
+                self.resources.retain(|_, resource| resource.id.0 != id);
+            }
             (Some((b'N', _)), Some(value)) => {
                 let next: [u8; 4] = value.try_into().map_err(|_| malformed)?;
                 self.next_id = u32::from_be_bytes(next);
@@ -435,6 +457,7 @@ fn resource_item(resource: &Resource) -> Item {
         ("body", Value::M(resource.body.clone())),
         ("created_ms", number(resource.created_ms)),
         ("changed_ms", number(resource.changed_ms)),
+        ("keep_ms", number(resource.keep_ms)),
         ("revision", number(resource.revision)),
     ])
 }
@@ -447,6 +470,7 @@ fn resource_of(item: &Item) -> Option<Resource> {
         body: get_map(item, "body")?.clone(),
         created_ms: get_number(item, "created_ms")?,
         changed_ms: get_number(item, "changed_ms")?,
+        keep_ms: get_number(item, "keep_ms")?,
         revision: get_number(item, "revision")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     ChangePage, Error, Fingerprint, FollowerCommit, FollowerId, Image, Index, IndexQuery, IndexScan, OpenError, Page,
-    PageEnd, Query, RawChange, Resource, ResourcePut, RetryToken, Scan, StateEntry, Stream, StreamRead, Table,
+    PageEnd, Query, RawChange, Record, Resource, ResourcePut, RetryToken, Scan, StateEntry, Stream, StreamRead, Table,
     TableSpec, TableStats, TableUpdate, Ticket, Transacted, Write, Written,
     commit::{Action, Core, Limit, Queue, Redo, Shared},
     env::Env,
@@ -382,6 +382,11 @@ impl Db {
     /// Answers the table as it was.
     pub fn delete_table(&self, name: &str) -> Ticket<Arc<Table>> {
         self.submit(|reply| Action::Delete(name.to_owned(), reply))
+    }
+
+    /// Enters records of a resource into the log, in this order; answers their positions.
+    pub fn put_records(&self, records: Vec<Record>, retry: Option<RetryToken>) -> Ticket<Vec<Seq>> {
+        self.submit(|reply| Action::Records(records, retry, reply))
     }
 
     /// The resource of this kind and name.

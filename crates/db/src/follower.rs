@@ -1,6 +1,6 @@
 //! Followers: whoever folds the log into something else and commits its position together with the result.
 
-use crate::{Error, commit::Shared, read, rows};
+use crate::{Error, Record, commit::Shared, read, rows};
 use item::{Item, Key, Seq, TableId};
 
 /// A follower's number: the [`TableId`] of its output for a view. Its state lives under it.
@@ -16,6 +16,8 @@ pub struct FollowerCommit {
     pub upto: Seq,
     /// Output rows after the fold; a row equal to the stored one makes no change.
     pub rows: Vec<Row>,
+    /// Records of streams, before the rows.
+    pub records: Vec<Record>,
     /// The follower's own state, after: key -> value, `None` removes.
     pub state: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }

@@ -201,7 +201,8 @@ fn maintain(inner: &Inner, checkpoint: bool) -> Result<(), Error> {
     if checkpoint && applied < inner.shared.head.get() {
         inner.core().rotate();
     }
-    let before = inner.env.clock.now_ms().saturating_sub(inner.options.retention_ms);
+    let kept_ms = inner.options.retention_ms.max(inner.shared.catalog().keep_ms());
+    let before = inner.env.clock.now_ms().saturating_sub(kept_ms);
     inner.log.trim(before, applied).map_err(|error| Error::Read(format!("trimming the log: {error}")))?;
     Ok(())
 }

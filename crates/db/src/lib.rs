@@ -31,7 +31,7 @@ pub use error::{Error, OpenError};
 pub use follower::{FollowerCommit, FollowerId, Row, StateEntry};
 pub use index::{Backfill, Expiry, Index, Projected};
 pub use read::{Image, IndexQuery, IndexScan, Page, PageEnd, Query, Scan};
-pub use resource::{Expected, Resource, ResourcePut};
+pub use resource::{Expected, Record, Resource, ResourcePut};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{
     Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableClass, TableSpec, TableStats, TableUpdate, ViewSpec,

@@ -5,7 +5,7 @@
 //! of a few kilobytes, not for data.
 
 use crate::FollowerId;
-use item::Item;
+use item::{Item, TableId};
 use std::sync::Arc;
 
 /// Most resources of all kinds together; AWS keeps as many parameters, and fewer of all else.
@@ -24,6 +24,8 @@ pub struct Resource {
     /// Unique within its kind.
     pub name: String,
     pub body: Item,
+    /// The log is kept for at least so long, milliseconds, for those who read this resource's records.
+    pub keep_ms: u64,
     /// Milliseconds since the epoch.
     pub created_ms: u64,
     pub changed_ms: u64,
@@ -48,7 +50,34 @@ pub struct ResourcePut {
     pub kind: String,
     pub name: String,
     pub body: Item,
+    /// See [`Resource::keep_ms`].
+    pub keep_ms: u64,
     pub expected: Expected,
+}
+
+impl ResourcePut {
+    /// A definition without records of its own.
+    #[must_use]
+    pub fn new(kind: &str, name: &str, body: Item, expected: Expected) -> ResourcePut {
+        ResourcePut { kind: kind.to_owned(), name: name.to_owned(), body, keep_ms: 0, expected }
+    }
+}
+
+/// A record of a resource (a stream that is no table's): it is in the log and nowhere else, and is read like a change
+/// of the table of this number whose new image is the item.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub resource: FollowerId,
+    pub shard: u16,
+    pub item: Item,
+}
+
+impl Resource {
+    /// The number under which its records are read.
+    #[must_use]
+    pub fn records(&self) -> TableId {
+        TableId(self.id.0)
+    }
 }
 
 impl Expected {

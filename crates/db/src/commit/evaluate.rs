@@ -56,14 +56,19 @@ impl Core {
         let written = self.writes(writes, Some(token));
         let end = self.next_seq();
         if written.is_ok() && end > first {
-            self.group.calls.push(token.id);
-            if token.repeat {
-                self.repeats.add(self.group.time_ms, token.id);
-            }
-            let row = rows::call(self.group.time_ms, &token.id);
-            self.group.batch.put(row, call_row(token.request, first, Seq(end.0 - 1)), Seq(end.0 - 1));
+            self.remember(token, first, Seq(end.0 - 1));
         }
         Called::Now(written)
+    }
+
+    /// Keeps where the entries of a call are, for its repeats.
+    pub(super) fn remember(&mut self, token: RetryToken, first: Seq, last: Seq) {
+        self.group.calls.push(token.id);
+        if token.repeat {
+            self.repeats.add(self.group.time_ms, token.id);
+        }
+        let row = rows::call(self.group.time_ms, &token.id);
+        self.group.batch.put(row, call_row(token.request, first, last), last);
     }
 
     /// All writes, or none where one is refused. Their keys are distinct, so each is evaluated before any is entered.
@@ -223,6 +228,7 @@ impl Core {
             return Err(Error::CursorMoved { at });
         }
         let rows = commit.rows.iter().map(|row| self.follower_row(row)).collect::<Result<Vec<_>, _>>()?;
+        self.enter_records(&commit.records, None)?;
         for change in rows {
             self.enter_change(change, None);
         }

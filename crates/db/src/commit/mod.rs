@@ -269,6 +269,10 @@ impl Core {
                 let table = self.delete_table(&name);
                 self.group.answers.push(Answer::Table(reply, table));
             }
+            Action::Records(records, retry, reply) => match self.put_records(&records, retry) {
+                Some(entered) => self.group.answers.push(Answer::Records(reply, entered)),
+                None => return Some(Action::Records(records, retry.map(RetryToken::again), reply)),
+            },
             Action::PutResource(put, reply) => {
                 let resource = self.put_resource(*put);
                 self.group.answers.push(Answer::Resource(reply, resource));

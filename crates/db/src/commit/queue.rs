@@ -1,11 +1,11 @@
 //! What waits to be committed, and how it is answered.
 
 use crate::{
-    Error, FollowerCommit, Resource, ResourcePut, RetryToken, Table, TableSpec, TableUpdate, Transacted, Write,
+    Error, FollowerCommit, Record, Resource, ResourcePut, RetryToken, Table, TableSpec, TableUpdate, Transacted, Write,
     Written,
     write::{Reply, Ticket},
 };
-use item::Seq;
+use item::{Seq, size};
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard},
@@ -16,6 +16,7 @@ pub(crate) enum Action {
     Write(Box<Write>, Option<RetryToken>, Reply<Written>),
     Batch(Vec<Write>, Option<RetryToken>, Reply<Vec<Written>>),
     Transact(Vec<Write>, Option<RetryToken>, Reply<Transacted>),
+    Records(Vec<Record>, Option<RetryToken>, Reply<Vec<Seq>>),
     Create(Box<TableSpec>, Reply<Arc<Table>>),
     Update(String, Box<TableUpdate>, Reply<Arc<Table>>),
     Delete(String, Reply<Arc<Table>>),
@@ -32,6 +33,7 @@ impl Action {
         match self {
             Action::Write(write, ..) => write.resident(),
             Action::Batch(writes, ..) | Action::Transact(writes, ..) => writes.iter().map(Write::resident).sum(),
+            Action::Records(records, ..) => records.iter().map(|record| size::resident(&record.item)).sum(),
             Action::Create(..) | Action::Update(..) | Action::Delete(..) => 0,
             Action::PutResource(..) | Action::DeleteResource(..) | Action::Follower(..) => 0,
         }
@@ -44,6 +46,7 @@ impl Action {
             Action::Write(_, _, reply) => reply.send(Err(error)),
             Action::Batch(_, _, reply) => reply.send(Err(error)),
             Action::Transact(_, _, reply) => reply.send(Err(error)),
+            Action::Records(_, _, reply) => reply.send(Err(error)),
             Action::Create(_, reply) | Action::Update(_, _, reply) | Action::Delete(_, reply) => reply.send(Err(error)),
             Action::PutResource(_, reply) | Action::DeleteResource(_, _, reply) => reply.send(Err(error)),
             Action::Follower(_, reply) => reply.send(Err(error)),
@@ -56,6 +59,7 @@ pub(super) enum Answer {
     Written(Reply<Written>, Result<Written, Error>),
     Batch(Reply<Vec<Written>>, Result<Vec<Written>, Error>),
     Transacted(Reply<Transacted>, Result<Transacted, Error>),
+    Records(Reply<Vec<Seq>>, Result<Vec<Seq>, Error>),
     Table(Reply<Arc<Table>>, Result<Arc<Table>, Error>),
     Resource(Reply<Arc<Resource>>, Result<Arc<Resource>, Error>),
     Seq(Reply<Seq>, Result<(), Error>),
@@ -76,6 +80,7 @@ impl Answers {
                 Answer::Written(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Batch(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Transacted(reply, answer) => reply.send(outcome.clone().and(answer)),
+                Answer::Records(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Table(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Resource(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Seq(reply, answer) => reply.send(outcome.clone().and(answer).map(|()| head)),

@@ -157,6 +157,10 @@ impl<'a> Redo<'a> {
 
     /// The rows of a change: the item's, and those of its indexes.
     fn change(&self, change: &ChangeEntry<'_>, seq: Seq, batch: &mut Batch) -> Result<(), String> {
+        if self.catalog.has_resource(FollowerId(change.table.0)) {
+            // A record: it is in the log and nowhere else.
+            return Ok(());
+        }
         let table = self.catalog.by_id.get(&change.table).ok_or("a change names a table that was never created")?;
         let decode = |image: &[u8]| codec::decode(image).map_err(|error| error.to_string());
         let new = change.new.map(decode).transpose()?;

@@ -2,12 +2,13 @@
 
 use super::Core;
 use crate::{
-    Error, Expected, FollowerId, Resource, ResourcePut,
+    Error, Expected, FollowerId, Record, Resource, ResourcePut, RetryToken,
     catalog::RowAfter,
+    log::entry::{self, ChangeEntry},
     resource::{BODY_BYTES_MAX, RESOURCES_MAX},
     rows,
 };
-use item::{TableId, codec};
+use item::{Origin, Seq, TableId, codec};
 use std::sync::Arc;
 
 impl Core {
@@ -16,7 +17,7 @@ impl Core {
         if !put.expected.is_met(found.as_ref()) {
             return Err(unmet(put));
         }
-        if let Some(found) = found.as_ref().filter(|found| found.body == put.body) {
+        if let Some(found) = found.as_ref().filter(|found| found.body == put.body && found.keep_ms == put.keep_ms) {
             return Ok(found.clone());
         }
         check(&put)?;
@@ -34,16 +35,17 @@ impl Core {
                 (id, now_ms, 1)
             }
         };
-        let ResourcePut { kind, name, body, .. } = put;
+        let ResourcePut { kind, name, body, keep_ms, .. } = put;
         let key = (kind.clone(), name.clone());
-        changed.push(catalog.put_resource(Resource { id, kind, name, body, created_ms, changed_ms: now_ms, revision }));
+        let resource = Resource { id, kind, name, body, keep_ms, created_ms, changed_ms: now_ms, revision };
+        changed.push(catalog.put_resource(resource));
         self.enter(catalog, changed);
         Ok(self.catalog.resources[&key].clone())
     }
 
     pub(super) fn delete_resource(&mut self, kind: &str, name: &str) -> Result<Arc<Resource>, Error> {
         let mut catalog = (*self.catalog).clone();
-        let gone = catalog.resources.remove(&(kind.to_owned(), name.to_owned()));
+        let gone = catalog.remove_resource(kind, name);
         let gone = gone.ok_or_else(|| Error::ResourceNotFound { kind: kind.to_owned(), name: name.to_owned() })?;
         let changed = vec![
             (rows::resource(gone.id), None),
@@ -54,6 +56,64 @@ impl Core {
         self.enter(catalog, changed);
         self.group.cursors.remove(&gone.id);
         Ok(gone)
+    }
+
+    /// Enters the records of one client call, once, however often it is repeated; `None` when it repeats a call of this
+    /// very group. Answers their positions.
+    pub(super) fn put_records(
+        &mut self,
+        records: &[Record],
+        retry: Option<RetryToken>,
+    ) -> Option<Result<Vec<Seq>, Error>> {
+        let Some(token) = retry else { return Some(self.enter_records(records, None)) };
+        if self.group.calls.contains(&token.id) {
+            return None;
+        }
+        if token.repeat || self.repeats.may_hold(self.group.time_ms, &token.id) {
+            match self.first_positions(token) {
+                Ok(Some(positions)) if positions.len() == records.len() => return Some(Ok(positions)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let entered = self.enter_records(records, Some(token));
+        if let Ok([first, .., last] | [first @ last]) = entered.as_deref() {
+            self.remember(token, *first, *last);
+        }
+        Some(entered)
+    }
+
+    pub(super) fn enter_records(&mut self, records: &[Record], token: Option<RetryToken>) -> Result<Vec<Seq>, Error> {
+        let gone = records.iter().find(|record| !self.catalog.has_resource(record.resource));
+        if let Some(Record { resource, .. }) = gone {
+            return Err(Error::FollowerNotFound(*resource));
+        }
+        self.group.writes += records.len() as u64;
+        Ok(records.iter().map(|record| self.enter_record(record, token)).collect())
+    }
+
+    fn enter_record(&mut self, record: &Record, token: Option<RetryToken>) -> Seq {
+        let seq = self.next_seq();
+        let mut image = Vec::with_capacity(256);
+        codec::encode(&record.item, &mut image);
+        let entry = ChangeEntry {
+            table: TableId(record.resource.0),
+            shard: record.shard,
+            origin: Origin::Client,
+            call: token.map(entry::call_of),
+            old: None,
+            new: Some(&image),
+        };
+        entry::push_change(&entry, self.writer.builder.entry());
+        seq
+    }
+
+    /// Where the records of a call's first attempt are, if there was one.
+    fn first_positions(&self, token: RetryToken) -> Result<Option<Vec<Seq>>, Error> {
+        match self.call_of(&token.id)? {
+            Some((request, first, last)) if request == token.request => Ok(Some((first.0..=last.0).map(Seq).collect())),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -88,14 +148,21 @@ mod tests {
 
     fn put(db: &Db, name: &str, text: &str, expected: Expected) -> Result<Arc<Resource>, Error> {
         let body = Item::from_iter([("text", Value::S(text.to_owned()))]);
-        let put = ResourcePut { kind: "trigger".to_owned(), name: name.to_owned(), body, expected };
-        db.put_resource(put).wait()
+        db.put_resource(ResourcePut::new("trigger", name, body, expected)).wait()
     }
 
     /// Commits a follower's cursor and one row of state.
     fn follow(db: &Db, follower: FollowerId, expected: Option<Seq>, upto: u64) -> Result<Seq, Error> {
         let state = vec![(b"lane".to_vec(), Some(upto.to_be_bytes().to_vec()))];
-        db.follower_commit(FollowerCommit { follower, expected, upto: Seq(upto), rows: Vec::new(), state }).wait()
+        db.follower_commit(FollowerCommit {
+            follower,
+            expected,
+            upto: Seq(upto),
+            rows: Vec::new(),
+            records: Vec::new(),
+            state,
+        })
+        .wait()
     }
 
     #[test]
@@ -136,6 +203,48 @@ mod tests {
             assert!(again.id > gone.id, "a number is never used again");
             db.delete_resource("trigger", "again").wait().expect("deleted");
         }
+    }
+
+    #[test]
+    fn records_are_read_in_order_after_a_crash_and_once_however_often_they_are_put() {
+        let world = World::new(9);
+        let store = SimStore::new();
+        let db = open(&world, &store);
+        let stream = put(&db, "s", "a stream", Expected::Absent).expect("put");
+        let record = |at: usize| Record {
+            resource: stream.id,
+            shard: u16::try_from(at % 2).expect("small"),
+            item: Item::from_iter([("data", Value::S(format!("r{at}")))]),
+        };
+        let token = RetryToken { id: [3; 16], request: 5, repeat: false };
+        let first = db.put_records((0..4).map(record).collect(), Some(token)).wait().expect("entered");
+        let again = db.put_records((0..4).map(record).collect(), Some(token.again())).wait().expect("entered");
+        assert_eq!(first, again);
+        let commit = FollowerCommit {
+            follower: stream.id,
+            expected: None,
+            upto: Seq(1),
+            rows: Vec::new(),
+            records: vec![record(4)],
+            state: Vec::new(),
+        };
+        db.follower_commit(commit).wait().expect("entered");
+        let read = |db: &Db, shard| {
+            let read = StreamRead { table: stream.records(), shard, from: Seq(1), records_max: 9, bytes_max: 1 << 20 };
+            let text = |change: &item::Change| match change.new.as_ref().and_then(|item| item.get("data")) {
+                Some(Value::S(text)) => text.clone(),
+                other => panic!("{other:?}"),
+            };
+            db.changes(&read).expect("reads").changes.iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&db, None), ["r0", "r1", "r2", "r3", "r4"]);
+        drop(db);
+        let db = open(&world, &store.crash());
+        assert_eq!(read(&db, Some(1)), ["r1", "r3"]);
+        let again = db.put_records((0..4).map(record).collect(), Some(token.again())).wait().expect("entered");
+        assert_eq!(first, again);
+        db.delete_resource("trigger", "s").wait().expect("deleted");
+        assert!(matches!(db.put_records(vec![record(9)], None).wait(), Err(Error::FollowerNotFound(_))));
     }
 
     #[test]

@@ -221,6 +221,7 @@ impl Run {
             expected: cursor,
             upto: Seq(page.next.0 - 1),
             rows: rows.collect(),
+            records: Vec::new(),
             state: vec![(b"last".to_vec(), Some(page.next.0.to_be_bytes().to_vec()))],
         };
         let _ = self.db().follower_commit(commit).wait();

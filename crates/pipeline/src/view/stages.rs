@@ -330,7 +330,15 @@ impl Running {
         state.push((META.to_vec(), Some(self.meta.encode())));
         let table = self.table.id;
         let rows = rows.into_iter().map(|(key, new)| Row { table, key, new }).collect();
-        db.follower_commit(FollowerCommit { follower: self.id, expected: self.cursor, upto, rows, state }).wait()?;
+        db.follower_commit(FollowerCommit {
+            follower: self.id,
+            expected: self.cursor,
+            upto,
+            rows,
+            records: Vec::new(),
+            state,
+        })
+        .wait()?;
         self.cursor = Some(upto);
         self.position = upto;
         self.fold.committed();

@@ -391,7 +391,14 @@ fn verification_finds_a_row_that_is_wrong_missing_or_too_many() {
         let follower = FollowerId(totals.id.0);
         let at = lab.db.follower_cursor(follower);
         let upto = at.expect("a cursor");
-        let commit = db::FollowerCommit { follower, expected: at, upto, rows: vec![row], state: Vec::new() };
+        let commit = db::FollowerCommit {
+            follower,
+            expected: at,
+            upto,
+            rows: vec![row],
+            records: Vec::new(),
+            state: Vec::new(),
+        };
         lab.db.follower_commit(commit).wait().expect("committed");
     };
     forge("region=R1 improvement=x total_votes=#7", true);
