@@ -4,11 +4,15 @@
 //! Knows definitions and when they apply; neither HTTP nor templates nor how a handler runs. In reading order: the three
 //! definitions, the code store, the seam to whatever runs functions, and [`Control`], which puts them together.
 
+mod calls;
+mod clock;
 mod code;
 mod control;
 mod error;
 mod fields;
 mod function;
+mod id;
+mod keep;
 mod parameter;
 mod runner;
 mod schedule;
@@ -17,8 +21,9 @@ mod schedule;
 mod tests;
 
 pub use self::{
+    calls::{CallSettings, Condition, Counts, DEAD_LETTERS, Delays, LastRun, Outcome as RunOutcome},
     code::{PACKAGE_BYTES_MAX, Package},
-    control::{Control, Defined, ParameterPage, Settings},
+    control::{Control, Defined, EVENT_BYTES_MAX, ParameterPage, ScheduleStatus, Settings},
     error::Error,
     fields::Malformed,
     function::{Code, Events, FUNCTION, FunctionDefinition, Origin},
@@ -27,3 +32,15 @@ pub use self::{
     schedule::{Missed, RetryPolicy, SCHEDULE, Schedule, ScheduleDefinition},
 };
 pub use ::schedule::Service;
+
+/// Runs what may take a disk's time where it keeps nobody waiting.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

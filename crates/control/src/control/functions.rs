@@ -1,9 +1,17 @@
 //! Functions: stored first, then applied to whatever runs them.
 
-use super::{Control, Defined, Inner, blocking, defined};
-use crate::{Answer, Code, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package, code::CodeStore};
+use super::{Control, Defined, Inner, blocking, defined, to_its_end};
+use crate::{
+    Answer, Code, Counts, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package,
+    calls::{Owner, Waiting},
+    code::CodeStore,
+    id,
+};
 use db::{Expected, Resource};
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+/// Bytes of an event's payload.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
 
 impl Control {
     /// Creates a function. Its `code` is that of the package, whatever the definition says.
@@ -15,11 +23,15 @@ impl Control {
         definition: FunctionDefinition,
         package: Package,
     ) -> Result<Defined<FunctionDefinition>, Error> {
-        let _changing = self.0.changing.lock().await;
-        if self.0.db.resource(FUNCTION, &definition.name).is_some() {
-            return Err(Error::Exists { kind: FUNCTION, name: definition.name });
-        }
-        self.store(definition, Some(package), Expected::Absent).await
+        let inner = self.0.clone();
+        to_its_end(async move {
+            let _changing = inner.changing.lock().await;
+            if inner.db.resource(FUNCTION, &definition.name).is_some() {
+                return Err(Error::Exists { kind: FUNCTION, name: definition.name });
+            }
+            inner.store(definition, Some(package), Expected::Absent).await
+        })
+        .await
     }
 
     /// Changes a function: its definition, its code, or both. `revision` is the one that the change was made for, if that
@@ -31,29 +43,38 @@ impl Control {
         &self,
         name: &str,
         revision: Option<u64>,
-        change: impl FnOnce(&mut FunctionDefinition),
+        change: impl FnOnce(&mut FunctionDefinition) + Send + 'static,
         package: Option<Package>,
     ) -> Result<Defined<FunctionDefinition>, Error> {
-        let _changing = self.0.changing.lock().await;
-        let found = self.function(name)?;
-        if revision.is_some_and(|revision| revision != found.revision) {
-            return Err(Error::Changed { kind: FUNCTION, name: name.to_owned() });
-        }
-        let mut definition = found.definition;
-        change(&mut definition);
-        name.clone_into(&mut definition.name);
-        self.store(definition, package, Expected::Revision(found.revision)).await
+        let (inner, name) = (self.0.clone(), name.to_owned());
+        to_its_end(async move {
+            let _changing = inner.changing.lock().await;
+            let found = read(&*inner.resource(FUNCTION, &name)?)?;
+            if revision.is_some_and(|revision| revision != found.revision) {
+                return Err(Error::Changed { kind: FUNCTION, name });
+            }
+            let mut definition = found.definition;
+            change(&mut definition);
+            definition.name = name;
+            inner.store(definition, package, Expected::Revision(found.revision)).await
+        })
+        .await
     }
 
-    /// Deletes a function; its calls under way go on, those that wait are dropped.
+    /// Deletes a function with its events that wait; calls under way end as they do.
     ///
     /// # Errors
     /// [`Error::NotFound`], and those of disk and database.
     pub async fn delete_function(&self, name: &str) -> Result<(), Error> {
-        let _changing = self.0.changing.lock().await;
-        self.0.delete(FUNCTION, name).await?;
-        self.0.runner.remove(name);
-        self.remove_unused_code().await
+        let (inner, name) = (self.0.clone(), name.to_owned());
+        to_its_end(async move {
+            let _changing = inner.changing.lock().await;
+            let gone = inner.delete(FUNCTION, &name).await?;
+            inner.calls.remove(gone.id);
+            inner.runner.remove(&name);
+            inner.remove_unused_code().await
+        })
+        .await
     }
 
     /// The function of this name.
@@ -99,30 +120,37 @@ impl Control {
         self.0.runner.call(name, invocation)
     }
 
-    /// Checks, stores the package, stores the definition, applies it: in this order, so that a definition never names code
-    /// that is not there.
-    async fn store(
-        &self,
-        mut definition: FunctionDefinition,
-        package: Option<Package>,
-        expected: Expected,
-    ) -> Result<Defined<FunctionDefinition>, Error> {
-        definition.check()?;
-        let unknown = |message| Error::invalid("runtime", message);
-        self.0.runner.check_runtime(&definition.runtime).map_err(unknown)?;
-        let has_package = package.is_some();
-        if let Some(package) = package {
-            let (inner, runtime) = (self.0.clone(), definition.runtime.clone());
-            definition.code = blocking(move || inner.code.put(&package, &runtime)).await?;
+    /// Accepts an event for a function; answers the call's id. When it answers, the event is on disk, and is there until
+    /// the function has answered or the event is given up: at least once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::TooLarge`], [`Error::TooManyRequests`] when as many wait as may, and those of the
+    /// database.
+    pub async fn invoke_event(&self, name: &str, invocation: Invocation) -> Result<String, Error> {
+        let bytes = invocation.payload.len();
+        if bytes > EVENT_BYTES_MAX {
+            return Err(Error::TooLarge(format!(
+                "{bytes} byte payload is too large for the Event invocation type (limit {EVENT_BYTES_MAX} bytes)"
+            )));
         }
-        let stored = self.0.put(FUNCTION, &definition.name, definition.to_item(), expected).await;
-        if has_package {
-            // The code of before, or that of a definition which was refused.
-            self.remove_unused_code().await?;
-        }
-        let stored = read(&*stored?)?;
-        self.0.runner.put(self.0.function_of(&stored.definition));
-        Ok(stored)
+        let (inner, name) = (self.0.clone(), name.to_owned());
+        to_its_end(async move {
+            let function = inner.resource(FUNCTION, &name)?;
+            let id = id::uuid(&inner.db);
+            let waiting = Waiting::new(id.clone(), &name, invocation, inner.db.now_ms());
+            inner.calls.accept(function.id, Owner::Function(name), waiting, Vec::new()).await?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// What happened to a function's events since the start, and how many are not done.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn events(&self, name: &str) -> Result<(Counts, usize), Error> {
+        let function = self.0.resource(FUNCTION, name)?;
+        Ok(self.0.calls.known(function.id).map_or_else(Default::default, |queue| queue.counts()))
     }
 
     pub(super) async fn apply_all(&self) -> Result<(), Error> {
@@ -133,11 +161,41 @@ impl Control {
                 Err(error) => tracing::error!("{error}; it is not run"),
             }
         }
-        self.remove_unused_code().await
+        self.0.remove_unused_code().await
+    }
+}
+
+impl Inner {
+    /// Checks, stores the package, stores the definition, applies it: in this order, so that a definition never names code
+    /// that is not there.
+    async fn store(
+        self: &Arc<Inner>,
+        mut definition: FunctionDefinition,
+        package: Option<Package>,
+        expected: Expected,
+    ) -> Result<Defined<FunctionDefinition>, Error> {
+        definition.check()?;
+        let unknown = |message| Error::invalid("runtime", message);
+        self.runner.check_runtime(&definition.runtime).map_err(unknown)?;
+        let has_package = package.is_some();
+        if let Some(package) = package {
+            let (inner, runtime) = (self.clone(), definition.runtime.clone());
+            definition.code = blocking(move || inner.code.put(&package, &runtime)).await?;
+        }
+        let stored = self.put(FUNCTION, &definition.name, definition.to_item(), expected).await;
+        let stored = stored.and_then(|stored| read(&stored));
+        if let Ok(stored) = &stored {
+            self.runner.put(self.function_of(&stored.definition));
+        }
+        if has_package {
+            // The code of before, or that of a definition which was refused.
+            self.remove_unused_code().await?;
+        }
+        stored
     }
 
-    async fn remove_unused_code(&self) -> Result<(), Error> {
-        let inner = self.0.clone();
+    async fn remove_unused_code(self: &Arc<Inner>) -> Result<(), Error> {
+        let inner = self.clone();
         blocking(move || {
             let mut used = BTreeSet::new();
             for resource in inner.db.resources(FUNCTION) {
@@ -151,9 +209,7 @@ impl Control {
         })
         .await
     }
-}
 
-impl Inner {
     fn folder(&self, code: &Code) -> PathBuf {
         match code {
             Code::Folder(path) => path.clone(),

@@ -4,25 +4,47 @@ mod functions;
 mod parameters;
 mod schedules;
 
-use crate::{Error, Runner, code::CodeStore};
+use crate::{
+    Error, Runner, blocking,
+    calls::{CallSettings, Calls, Context},
+    clock::Clock,
+    code::CodeStore,
+};
 use db::{Db, Expected, Resource, ResourcePut};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 use wire::Place;
 
+pub use functions::EVENT_BYTES_MAX;
 pub use parameters::ParameterPage;
+pub use schedules::ScheduleStatus;
 
 /// How control runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where packages are kept: `DATA/functions/code`.
     pub code: PathBuf,
+    pub calls: CallSettings,
+    /// How long a stop waits for calls under way; those that take longer are made again after the next start.
+    pub stop_patience: Duration,
 }
 
 impl Settings {
     /// The usual settings for a data directory.
     #[must_use]
-    pub fn new(data: &std::path::Path) -> Settings {
-        Settings { code: data.join("functions").join("code") }
+    pub fn new(data: &Path) -> Settings {
+        Settings {
+            code: data.join("functions").join("code"),
+            calls: CallSettings::default(),
+            stop_patience: Duration::from_secs(5),
+        }
     }
 }
 
@@ -46,33 +68,69 @@ struct Inner {
     runner: Arc<dyn Runner>,
     place: Place,
     code: CodeStore,
+    calls: Arc<Calls>,
+    clock: Arc<Clock>,
     /// Held while a definition changes: what runs is then changed in the same order.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
+    stopping: watch::Sender<bool>,
+    stop_patience: Duration,
+    ticking: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Control {
-    /// Applies everything stored.
+    /// Applies everything stored, takes up the calls that wait, and starts the clock. Call it inside a runtime.
     ///
     /// # Errors
-    /// When the code store cannot be opened.
+    /// When the code store or stored state cannot be read.
     pub async fn start(db: Db, runner: Arc<dyn Runner>, place: Place, settings: Settings) -> Result<Control, Error> {
-        let code = blocking(move || CodeStore::open(settings.code)).await?;
-        let inner = Inner { db, runner, place, code, changing: tokio::sync::Mutex::default() };
+        let dir = settings.code;
+        let code = blocking(move || CodeStore::open(dir)).await?;
+        let (stopping, stop) = watch::channel(false);
+        let context = Arc::new(Context {
+            db: db.clone(),
+            runner: runner.clone(),
+            settings: settings.calls,
+            stopping: stop,
+            ended: Notify::new(),
+        });
+        let changing = Arc::new(tokio::sync::Mutex::default());
+        let calls = Arc::new(Calls::new(context.clone()));
+        let clock = Arc::new(Clock::new(context, calls.clone(), place.clone(), changing.clone())?);
+        let stop_patience = settings.stop_patience;
+        let ticking = Mutex::default();
+        let inner = Inner { db, runner, place, code, calls, clock, changing, stopping, stop_patience, ticking };
         let control = Control(Arc::new(inner));
+        // Functions first: what waits is called as soon as it is taken up.
         control.apply_all().await?;
+        control.0.calls.take_up().await?;
+        *control.0.ticking() = Some(tokio::spawn(control.0.clock.clone().run()));
         Ok(control)
+    }
+
+    /// Makes no more calls, and waits for those under way. What waits is kept for the next start.
+    pub async fn stop(&self) {
+        self.0.stopping.send_replace(true);
+        let ticking = self.0.ticking().take();
+        if let Some(ticking) = ticking {
+            // A clock that panicked has been reported by the panic hook.
+            let _ = ticking.await;
+        }
+        self.0.calls.stop(self.0.stop_patience).await;
     }
 }
 
-/// Runs what may take a disk's time where it keeps nobody waiting.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Whoever forgot to stop it: the tasks end by themselves.
+        self.stopping.send_replace(true);
     }
 }
 
 impl Inner {
+    fn ticking(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.ticking.lock().expect("no holder panics")
+    }
+
     async fn put(
         &self,
         kind: &'static str,
@@ -90,6 +148,20 @@ impl Inner {
 
     fn resource(&self, kind: &'static str, name: &str) -> Result<Arc<Resource>, Error> {
         self.db.resource(kind, name).ok_or_else(|| Error::not_found(kind, name))
+    }
+}
+
+/// Carries a change out to its end, even when nobody waits for it any more: a client that hangs up must not leave what
+/// is stored and what runs apart.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Closed),
+        },
     }
 }
 
