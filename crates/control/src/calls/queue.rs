@@ -3,7 +3,7 @@
 //! a crash comes between the call and its end.
 
 use super::{
-    Context, Counts, LastRun, Outcome as Came, Owner,
+    Context, Counts, LastRun, Outcome as RunOutcome, Owner,
     letters::{self, Letter},
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
@@ -30,6 +30,19 @@ pub(crate) struct Queue {
     pub owner: Owner,
     index: Mutex<Index>,
     wake: Notify,
+}
+
+/// A call under way: where it lies, what it takes, what it is.
+struct Call {
+    key: Vec<u8>,
+    bytes: u64,
+    waiting: Waiting,
+}
+
+/// How a try of it ended; the error is empty where nothing went wrong.
+struct Ended {
+    outcome: RunOutcome,
+    error: String,
 }
 
 /// What waits, without its payloads.
@@ -183,11 +196,11 @@ impl Queue {
             Ok(waiting) => waiting,
             Err(error) => {
                 tracing::error!("a call of {} {} is dropped: {error}", self.owner.kind(), self.owner.name());
-                return self.end(&key, bytes, Vec::new(), Vec::new()).await;
+                return self.end(&key, bytes, Vec::new(), Vec::new(), None).await;
             }
         };
         let (verdict, answer) = self.try_once(&waiting).await;
-        self.carry_out(key, bytes, waiting, verdict, answer).await;
+        self.carry_out(Call { key, bytes, waiting }, verdict, answer).await;
     }
 
     /// It cannot be read now: perhaps later.
@@ -208,55 +221,53 @@ impl Queue {
         (verdict, Some(answer))
     }
 
-    async fn carry_out(
-        &self,
-        key: Vec<u8>,
-        bytes: u64,
-        waiting: Waiting,
-        verdict: Verdict,
-        answer: Option<Result<Outcome, InvokeError>>,
-    ) {
-        let error = answer.as_ref().map_or_else(String::new, error_of);
-        let came = match verdict {
+    async fn carry_out(&self, call: Call, verdict: Verdict, answer: Option<Result<Outcome, InvokeError>>) {
+        let outcome = match &verdict {
             Verdict::Stay => return,
-            Verdict::Done => Came::Succeeded,
-            Verdict::Again(_) => Came::WillTryAgain,
-            Verdict::GiveUp(condition) => Came::GaveUp(condition),
+            Verdict::Done => RunOutcome::Succeeded,
+            Verdict::Again(_) => RunOutcome::WillTryAgain,
+            Verdict::GiveUp(condition) => RunOutcome::GaveUp(*condition),
         };
-        self.index().counts.count(came, &error, self.context.db.now_ms());
-        let state: Vec<keep::Change> = self.last_run(&waiting, came, &error).into_iter().collect();
+        let ended = Ended { outcome, error: answer.as_ref().map_or_else(String::new, error_of) };
+        let state: Vec<keep::Change> = self.last_run(&call.waiting, &ended).into_iter().collect();
         match verdict {
-            Verdict::Again(next) => self.put_back(key, bytes, &next, state, &error).await,
+            Verdict::Again(next) => self.put_back(call, &next, state, &ended).await,
             Verdict::GiveUp(condition) => {
-                let reason = if error.is_empty() { condition.name() } else { &error };
+                let reason = if ended.error.is_empty() { condition.name() } else { &ended.error };
                 let (kind, name) = (self.owner.kind(), self.owner.name());
                 tracing::warn!("a call of {kind} {name} is given up ({}): {reason}", condition.name());
-                let rows = self.letter(&waiting, condition, reason, answer.as_ref()).await;
-                self.index().counts.dead_letters += u64::from(!rows.is_empty());
-                self.end(&key, bytes, state, rows).await;
+                let rows = self.letter(&call.waiting, condition, reason, answer.as_ref()).await;
+                self.end(&call.key, call.bytes, state, rows, Some(&ended)).await;
             }
-            Verdict::Done | Verdict::Stay => self.end(&key, bytes, state, Vec::new()).await,
+            Verdict::Done | Verdict::Stay => self.end(&call.key, call.bytes, state, Vec::new(), Some(&ended)).await,
         }
     }
 
-    async fn put_back(&self, key: Vec<u8>, bytes: u64, next: &Waiting, mut state: Vec<keep::Change>, error: &str) {
-        let (kind, name) = (self.owner.kind(), self.owner.name());
-        tracing::info!("a call of {kind} {name} is tried again at {}: {error}", wire::time::label(next.due_ms));
-        state.push((key.clone(), Some(next.encode())));
+    async fn put_back(&self, call: Call, next: &Waiting, mut state: Vec<keep::Change>, ended: &Ended) {
+        let (kind, name, at) = (self.owner.kind(), self.owner.name(), wire::time::label(next.due_ms));
+        tracing::info!("a call of {kind} {name} is tried again at {at}: {}", ended.error);
+        state.push((call.key.clone(), Some(next.encode())));
         if self.commit(state, Vec::new()).await {
             let mut index = self.index();
+            index.counts.count(ended.outcome, &ended.error, self.context.db.now_ms());
             if !index.removed {
-                index.waiting.insert((next.due_ms, key), bytes);
+                index.waiting.insert((next.due_ms, call.key), call.bytes);
                 self.wake.notify_one();
             }
         }
     }
 
     /// Removes a call that is done, with whatever its end leaves behind in the same entry.
-    async fn end(&self, key: &[u8], bytes: u64, mut state: Vec<keep::Change>, rows: Vec<Row>) {
+    async fn end(&self, key: &[u8], bytes: u64, mut state: Vec<keep::Change>, letter: Vec<Row>, ended: Option<&Ended>) {
         state.push((key.to_vec(), None));
-        if self.commit(state, rows).await {
-            self.index().release(bytes);
+        let has_letter = !letter.is_empty();
+        if self.commit(state, letter).await {
+            let mut index = self.index();
+            index.release(bytes);
+            index.counts.dead_letters += u64::from(has_letter);
+            if let Some(ended) = ended {
+                index.counts.count(ended.outcome, &ended.error, self.context.db.now_ms());
+            }
             self.context.ended.notify_one();
         }
     }
@@ -285,12 +296,12 @@ impl Queue {
     }
 
     /// The row that says what came of a schedule's run.
-    fn last_run(&self, waiting: &Waiting, came: Came, error: &str) -> Option<keep::Change> {
+    fn last_run(&self, waiting: &Waiting, ended: &Ended) -> Option<keep::Change> {
         let last = LastRun {
             scheduled_ms: waiting.scheduled_ms?,
             ended_ms: self.context.db.now_ms(),
-            outcome: came,
-            error: error.to_owned(),
+            outcome: ended.outcome,
+            error: ended.error.clone(),
         };
         Some((LastRun::KEY.to_vec(), Some(last.encode())))
     }

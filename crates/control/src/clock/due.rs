@@ -136,7 +136,7 @@ mod tests {
         let expressions =
             ["rate(7 minutes)", "cron(0/13 3-5 ? * MON-FRI *)", "cron(0 10 L * ? *)", "cron(5 4 ? 2 * 2027)"];
         for runs in expressions.map(runs) {
-            for step in 1..300 {
+            for step in (1..300).step_by(23) {
                 let (after, now) = (START + step * 61 * MINUTE, START + step * 977 * MINUTE + 1);
                 assert_eq!(last(&runs, after, now), runs.due_between(after, now).last());
             }

@@ -74,10 +74,32 @@ mod tests {
 
     #[test]
     fn events_of_schedules_are_those_of_aws() {
-        check(Service::Rule, None, &expect![]);
-        check(Service::Scheduler, None, &expect![]);
-        check(Service::Rule, Some(r#"{"at": "<aws.scheduler.scheduled-time>"}"#), &expect![]);
+        check(
+            Service::Rule,
+            None,
+            &expect![[
+                r#"{"account":"000000000000","detail":{},"detail-type":"Scheduled Event","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","region":"us-east-1","resources":["arn:aws:events:us-east-1:000000000000:rule/nightly"],"source":"aws.events","time":"2025-11-20T13:00:00Z","version":"0"}"#
+            ]],
+        );
+        check(
+            Service::Scheduler,
+            None,
+            &expect![[
+                r#"{"account":"000000000000","detail":"{}","detail-type":"Scheduled Event","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","region":"us-east-1","resources":["arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly"],"source":"aws.scheduler","time":"2025-11-20T13:00:00Z","version":"0"}"#
+            ]],
+        );
+        check(
+            Service::Rule,
+            Some(r#"{"at": "<aws.scheduler.scheduled-time>"}"#),
+            &expect![[r#"{"at": "<aws.scheduler.scheduled-time>"}"#]],
+        );
         let all = r#"["<aws.scheduler.schedule-arn>", "<aws.scheduler.scheduled-time>", "<aws.scheduler.execution-id>", "<aws.scheduler.attempt-number>", "<aws.scheduler.other>"]"#;
-        check(Service::Scheduler, Some(all), &expect![]);
+        check(
+            Service::Scheduler,
+            Some(all),
+            &expect![[
+                r#"["arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "2025-11-20T13:00:00Z", "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "1", "<aws.scheduler.other>"]"#
+            ]],
+        );
     }
 }

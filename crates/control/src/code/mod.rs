@@ -20,6 +20,8 @@ const UNFINISHED: &str = ".unfinished-";
 const PACKAGE: (&str, &[u8]) = ("package.json", b"{}\n");
 /// A deployment package, bytes; AWS takes as much in a request.
 pub const PACKAGE_BYTES_MAX: usize = 50 << 20;
+/// Unpacked, bytes: AWS's limit.
+pub(crate) const UNPACKED_BYTES_MAX: u64 = 262_144_000;
 
 /// Code as it comes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +37,15 @@ pub enum Package {
 /// Where packages lie.
 pub(crate) struct CodeStore {
     dir: PathBuf,
+    unpacked_bytes_max: u64,
     /// Numbers unfinished folders of this process.
     unfinished: AtomicU64,
 }
 
 impl CodeStore {
     /// Opens or creates the store; removes what a crash left unfinished.
-    pub fn open(dir: PathBuf) -> Result<CodeStore, Error> {
-        let store = CodeStore { dir, unfinished: AtomicU64::new(0) };
+    pub fn open(dir: PathBuf, unpacked_bytes_max: u64) -> Result<CodeStore, Error> {
+        let store = CodeStore { dir, unpacked_bytes_max, unfinished: AtomicU64::new(0) };
         store.prepare().map_err(|error| Error::disk(&store.dir, &error))?;
         Ok(store)
     }
@@ -84,7 +87,7 @@ impl CodeStore {
                         archive.len()
                     )));
                 }
-                self.fill(sha256, |folder| unpack::unpack(archive, folder))?;
+                self.fill(sha256, |folder| unpack::unpack(archive, folder, self.unpacked_bytes_max))?;
             }
             (Code::Stored { sha256, .. }, Package::Inline(text)) => {
                 let name = inline::file_name(runtime, text);

@@ -13,8 +13,6 @@ use std::{
 };
 use zip::{CompressionMethod, ZipArchive, read::ZipFile};
 
-/// Unpacked, bytes: AWS's limit.
-const UNPACKED_BYTES_MAX: u64 = 262_144_000;
 /// Files, folders and links together.
 const ENTRIES_MAX: usize = 100_000;
 /// A path within the folder, bytes, and each of its parts.
@@ -26,13 +24,13 @@ const REGULAR: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
 const LINK: u32 = 0o120_000;
 
-/// Unpacks an archive into an empty folder.
-pub fn unpack(archive: &[u8], folder: &Path) -> Result<(), Error> {
+/// Unpacks an archive of at most so many bytes into an empty folder.
+pub fn unpack(archive: &[u8], folder: &Path, bytes_max: u64) -> Result<(), Error> {
     let mut archive = ZipArchive::new(Cursor::new(archive)).map_err(|error| unreadable(&error))?;
     if archive.len() > ENTRIES_MAX {
         return Err(Error::Code(format!("the package has {} entries, {ENTRIES_MAX} at most", archive.len())));
     }
-    let mut unpacking = Unpacking { folder, left: UNPACKED_BYTES_MAX, links: BTreeMap::new() };
+    let mut unpacking = Unpacking { folder, bytes_max, left: bytes_max, links: BTreeMap::new() };
     for at in 0..archive.len() {
         let entry = archive.by_index(at).map_err(|error| unreadable(&error))?;
         unpacking.entry(entry)?;
@@ -46,6 +44,7 @@ fn unreadable(error: &dyn std::fmt::Display) -> Error {
 
 struct Unpacking<'a> {
     folder: &'a Path,
+    bytes_max: u64,
     /// Bytes that may still be written.
     left: u64,
     /// Where links lie, and where they lead.
@@ -83,7 +82,7 @@ impl Unpacking<'_> {
         let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(&target);
         let mut file = made.map_err(|error| failed(&path, &error))?;
         let written = copy(entry, &mut file, self.left).map_err(|error| failed(&path, &error))?;
-        self.left = self.left.checked_sub(written).ok_or_else(too_large)?;
+        self.left = self.left.checked_sub(written).ok_or_else(|| too_large(self.bytes_max))?;
         // Whatever the mask took away.
         file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|error| failed(&path, &error))?;
         Ok(())
@@ -170,6 +169,6 @@ fn failed(path: &Path, error: &io::Error) -> Error {
     Error::Code(format!("the package's entry {} cannot be unpacked: {error}", path.display()))
 }
 
-fn too_large() -> Error {
-    Error::Code(format!("Unzipped size must be smaller than {UNPACKED_BYTES_MAX} bytes"))
+fn too_large(bytes_max: u64) -> Error {
+    Error::Code(format!("Unzipped size must be smaller than {bytes_max} bytes"))
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, Runner, blocking,
     calls::{CallSettings, Calls, Context},
     clock::Clock,
-    code::CodeStore,
+    code::{CodeStore, UNPACKED_BYTES_MAX},
 };
 use db::{Db, Expected, Resource, ResourcePut};
 use std::{
@@ -84,7 +84,7 @@ impl Control {
     /// When the code store or stored state cannot be read.
     pub async fn start(db: Db, runner: Arc<dyn Runner>, place: Place, settings: Settings) -> Result<Control, Error> {
         let dir = settings.code;
-        let code = blocking(move || CodeStore::open(dir)).await?;
+        let code = blocking(move || CodeStore::open(dir, UNPACKED_BYTES_MAX)).await?;
         let (stopping, stop) = watch::channel(false);
         let context = Arc::new(Context {
             db: db.clone(),

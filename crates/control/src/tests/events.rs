@@ -1,0 +1,170 @@
+//! Events: accepted means kept until done.
+
+use super::{Life, MINUTE, Scripted, World, event};
+use crate::{Code, Error, Events, FunctionDefinition, Invocation};
+use bytes::Bytes;
+use item::{Item, Value};
+
+/// All letters, oldest first.
+fn letters(life: &Life) -> Vec<Item> {
+    let Some(table) = life.db.table(crate::DEAD_LETTERS) else { return Vec::new() };
+    let scan = db::Scan { segment: (0, 1), start: None, limit: None, filter: None };
+    life.db.scan(&table, &scan).expect("reads").items
+}
+
+fn text(item: &Item, name: &str) -> String {
+    match item.get(name) {
+        Some(Value::S(text)) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+async fn idle(life: &Life, name: &str) {
+    life.until("nothing waits", |life| life.control.events(name).expect("it exists").1 == 0).await;
+}
+
+fn with_letters(name: &str) -> FunctionDefinition {
+    let dead_letter = Some("arn:aws:sqs:us-east-1:000000000000:letters".to_owned());
+    FunctionDefinition {
+        events: Events { dead_letter, ..Events::default() },
+        ..FunctionDefinition::new(name, "python3.12", "app.handler", Code::Folder(std::env::temp_dir()))
+    }
+}
+
+#[test]
+fn an_event_is_called_again_after_a_minute_and_two_more_and_then_its_letter_is_written() {
+    let world = World::new();
+    world.live(async |life| {
+        life.define(with_letters("count")).await;
+        life.script.answer(&[Scripted::Fails, Scripted::Fails, Scripted::Fails]);
+        let id = life.control.invoke_event("count", event("a vote")).await.expect("accepted");
+        assert_eq!(life.told(1).await, [r#"call count "a vote""#]);
+        for minutes in [1, 2] {
+            life.advance(minutes * MINUTE - 1);
+            assert_eq!(life.quiet().await, [""; 0], "not yet");
+            life.advance(1);
+            assert_eq!(life.told(1).await, [r#"call count "a vote""#]);
+        }
+        idle(&life, "count").await;
+        let letters = letters(&life);
+        assert_eq!(letters.len(), 1);
+        let shown = ["destination", "function", "condition", "error", "message"].map(|name| text(&letters[0], name));
+        let destination = "arn:aws:sqs:us-east-1:000000000000:letters";
+        let error = r#"{"errorMessage":"no"}"#;
+        assert_eq!(shown, [destination, "count", "RetriesExhausted", error, r#""a vote""#]);
+        assert_eq!(text(&letters[0], "request_id"), id);
+        let (counts, _) = life.control.events("count").expect("it exists");
+        let counts = (counts.accepted, counts.calls, counts.tried_again, counts.given_up, counts.dead_letters);
+        assert_eq!(counts, (1, 3, 2, 1, 1));
+        life.control.stop().await;
+    });
+}
+
+#[test]
+fn events_that_were_accepted_are_called_after_a_crash_and_none_that_was_done() {
+    let world = World::new();
+    world.live(async |life| {
+        life.function("count").await;
+        life.control.invoke_event("count", event("done")).await.expect("accepted");
+        idle(&life, "count").await;
+        life.script.answer(&[Scripted::Hangs, Scripted::Fails]);
+        life.control.invoke_event("count", event("under way")).await.expect("accepted");
+        life.told(2).await;
+        life.control.invoke_event("count", event("failed once")).await.expect("accepted");
+        life.until("it will be tried again", |life| {
+            life.control.events("count").expect("it exists").0.tried_again == 1
+        })
+        .await;
+        life.script.take();
+    });
+    world.live(async |life| {
+        let told = life.told(2).await;
+        assert_eq!(told, ["put count", r#"call count "under way""#]);
+        assert_eq!(life.quiet().await, [""; 0], "its minute is not over");
+        life.script.answer(&[Scripted::Fails]);
+        life.advance(MINUTE);
+        assert_eq!(life.told(1).await, [r#"call count "failed once""#]);
+        life.until("it will be tried again", |life| {
+            life.control.events("count").expect("it exists").0.tried_again == 1
+        })
+        .await;
+    });
+    world.live(async |life| {
+        // The second failure was counted: the next retry is two minutes later, and the last.
+        life.advance(2 * MINUTE - 1);
+        assert_eq!(life.quiet().await, ["put count"]);
+        life.script.answer(&[Scripted::Fails]);
+        life.advance(1);
+        assert_eq!(life.told(1).await, [r#"call count "failed once""#]);
+        idle(&life, "count").await;
+    });
+    world.live(async |life| {
+        life.advance(1000 * MINUTE);
+        assert_eq!(life.quiet().await, ["put count"], "all is done");
+    });
+}
+
+#[test]
+fn as_many_events_wait_as_may_and_those_of_a_busy_function_wait_until_they_are_too_old() {
+    let mut world = World::new();
+    (world.calls.waiting_max, world.calls.waiting_bytes_max, world.calls.running_max) = (3, 2 << 20, 1);
+    world.live(async |life| {
+        life.define(with_letters("count")).await;
+        life.script.answer(&[Scripted::Hangs]);
+        for text in ["one", "two", "three"] {
+            life.control.invoke_event("count", event(text)).await.expect("accepted");
+        }
+        let refused = life.control.invoke_event("count", event("four")).await;
+        assert!(matches!(refused, Err(Error::TooManyRequests(_))), "{refused:?}");
+        assert_eq!(life.quiet().await, [r#"call count "one""#], "one at a time");
+        life.control.delete_function("count").await.expect("deleted");
+
+        life.define(with_letters("other")).await;
+        life.script.answer(&vec![Scripted::Busy; 1000]);
+        let large = |bytes: usize| Invocation { payload: Bytes::from(vec![b'1'; bytes]), ..event("") };
+        let refused = life.control.invoke_event("other", large((1 << 20) + 1)).await;
+        assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+        life.control.invoke_event("other", large(1 << 20)).await.expect("accepted");
+        let refused = life.control.invoke_event("other", large(1 << 20)).await;
+        assert!(matches!(refused, Err(Error::TooManyRequests(_))), "two take more bytes than may wait: {refused:?}");
+        for _ in 0..30 {
+            life.advance(5 * MINUTE);
+            life.told(1).await;
+        }
+        life.advance(6 * 60 * MINUTE);
+        idle(&life, "other").await;
+        let letters = letters(&life);
+        let condition = ["condition", "function"].map(|name| text(&letters[0], name));
+        assert_eq!(condition, ["EventAgeExceeded", "other"]);
+        // The payload is longer than an item may be: it is all there, in parts.
+        let parts: usize = letters.iter().map(|letter| text(letter, "message").len()).sum();
+        assert_eq!((letters.len(), parts), (4, 1 << 20));
+    });
+}
+
+#[test]
+fn events_go_with_their_function_and_stop_waits_for_what_is_under_way() {
+    let world = World::new();
+    world.live(async |life| {
+        life.function("count").await;
+        life.script.answer(&[Scripted::Fails]);
+        life.control.invoke_event("count", event("first life")).await.expect("accepted");
+        life.told(1).await;
+        life.control.delete_function("count").await.expect("deleted");
+        let refused = life.control.invoke_event("count", event("nobody")).await;
+        assert!(matches!(refused, Err(Error::NotFound { .. })), "{refused:?}");
+        life.function("count").await;
+        life.advance(60 * MINUTE);
+        assert_eq!(life.quiet().await, [""; 0], "the new function has nothing of the old one");
+
+        life.control.invoke_event("count", event("last")).await.expect("accepted");
+        life.control.stop().await;
+        let refused = life.control.invoke_event("count", event("late")).await;
+        assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
+    });
+    world.live(async |life| {
+        let told = life.quiet().await;
+        assert!(told.len() <= 2, "done before the stop, or called now: {told:?}");
+        idle(&life, "count").await;
+    });
+}
