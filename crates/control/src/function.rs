@@ -54,6 +54,13 @@ pub enum Origin {
 
 pub(crate) const ORIGINS: [(&str, Origin); 2] = [("template", Origin::Template), ("api", Origin::Api)];
 
+impl Origin {
+    /// The origin of a stored definition.
+    pub(crate) fn of(body: &Item) -> Option<Origin> {
+        Fields(body).word("origin", &ORIGINS).ok()
+    }
+}
+
 /// Where a function's code lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {

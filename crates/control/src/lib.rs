@@ -21,9 +21,11 @@ mod schedule;
 mod tests;
 
 pub use self::{
-    calls::{CallSettings, Condition, Counts, DEAD_LETTERS, Delays, LastRun, Outcome as RunOutcome},
+    calls::{CallSettings, Condition, Counts, DEAD_LETTERS, Delays, LastRun, RunOutcome},
     code::{PACKAGE_BYTES_MAX, Package},
-    control::{Control, Defined, EVENT_BYTES_MAX, ParameterPage, ScheduleStatus, Settings},
+    control::{
+        Control, Defined, EVENT_BYTES_MAX, ParameterPage, Planned, Refused, ScheduleStatus, Settings, Step, Wanted,
+    },
     error::Error,
     fields::Malformed,
     function::{Code, Events, FUNCTION, FunctionDefinition, Origin},

@@ -77,19 +77,19 @@ impl Owner {
 
 /// How a try of a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunOutcome {
     Succeeded,
     WillTryAgain,
     GaveUp(Condition),
 }
 
-const OUTCOMES: [(&str, Outcome); 6] = [
-    ("succeeded", Outcome::Succeeded),
-    ("will try again", Outcome::WillTryAgain),
-    ("retries exhausted", Outcome::GaveUp(Condition::RetriesExhausted)),
-    ("too old", Outcome::GaveUp(Condition::EventAgeExceeded)),
-    ("function gone", Outcome::GaveUp(Condition::FunctionGone)),
-    ("payload too large", Outcome::GaveUp(Condition::PayloadTooLarge)),
+const OUTCOMES: [(&str, RunOutcome); 6] = [
+    ("succeeded", RunOutcome::Succeeded),
+    ("will try again", RunOutcome::WillTryAgain),
+    ("retries exhausted", RunOutcome::GaveUp(Condition::RetriesExhausted)),
+    ("too old", RunOutcome::GaveUp(Condition::EventAgeExceeded)),
+    ("function gone", RunOutcome::GaveUp(Condition::FunctionGone)),
+    ("payload too large", RunOutcome::GaveUp(Condition::PayloadTooLarge)),
 ];
 
 /// What came of a schedule's newest run.
@@ -98,7 +98,7 @@ pub struct LastRun {
     /// The moment that it was for, and when it ended. Milliseconds since the epoch.
     pub scheduled_ms: u64,
     pub ended_ms: u64,
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The beginning of the error document, or why there was no call; empty when all went well.
     pub error: String,
 }
@@ -146,11 +146,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, outcome: Outcome, error: &str, now_ms: u64) {
+    fn count(&mut self, outcome: RunOutcome, error: &str, now_ms: u64) {
         match outcome {
-            Outcome::Succeeded => self.succeeded += 1,
-            Outcome::WillTryAgain => self.tried_again += 1,
-            Outcome::GaveUp(_) => self.given_up += 1,
+            RunOutcome::Succeeded => self.succeeded += 1,
+            RunOutcome::WillTryAgain => self.tried_again += 1,
+            RunOutcome::GaveUp(_) => self.given_up += 1,
         }
         if !error.is_empty() {
             self.last_error = Some((now_ms, error.to_owned()));

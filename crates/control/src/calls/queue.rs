@@ -3,7 +3,7 @@
 //! a crash comes between the call and its end.
 
 use super::{
-    Context, Counts, LastRun, Outcome as RunOutcome, Owner,
+    Context, Counts, LastRun, Owner, RunOutcome,
     letters::{self, Letter},
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},

@@ -96,10 +96,8 @@ impl CodeStore {
                     fs::write(&path, text).map_err(|error| Error::disk(&path, &error))
                 })?;
             }
-            (_, Package::Folder(path)) if !path.is_dir() => {
-                return Err(Error::Code(format!("the code folder {} does not exist", path.display())));
-            }
-            _ => {}
+            (_, Package::Folder(path)) => check_folder(path)?,
+            (Code::Folder(_), _) => {}
         }
         Ok(code)
     }
@@ -157,6 +155,10 @@ impl CodeStore {
         File::open(&self.dir)?.sync_all()?;
         fs::remove_dir_all(&going)
     }
+}
+
+pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
+    if path.is_dir() { Ok(()) } else { Err(Error::Code(format!("the code folder {} does not exist", path.display()))) }
 }
 
 fn is_hash(name: &str) -> bool {

@@ -4,7 +4,6 @@ use super::{Control, Defined, Inner, blocking, defined, to_its_end};
 use crate::{
     Answer, Code, Counts, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package,
     calls::{Owner, Waiting},
-    code::CodeStore,
     id,
 };
 use db::{Expected, Resource};
@@ -166,17 +165,20 @@ impl Control {
 }
 
 impl Inner {
+    pub(super) fn check_runtime(&self, runtime: &str) -> Result<(), Error> {
+        self.runner.check_runtime(runtime).map_err(|message| Error::invalid("runtime", message))
+    }
+
     /// Checks, stores the package, stores the definition, applies it: in this order, so that a definition never names code
     /// that is not there.
-    async fn store(
+    pub(super) async fn store(
         self: &Arc<Inner>,
         mut definition: FunctionDefinition,
         package: Option<Package>,
         expected: Expected,
     ) -> Result<Defined<FunctionDefinition>, Error> {
         definition.check()?;
-        let unknown = |message| Error::invalid("runtime", message);
-        self.runner.check_runtime(&definition.runtime).map_err(unknown)?;
+        self.check_runtime(&definition.runtime)?;
         let has_package = package.is_some();
         if let Some(package) = package {
             let (inner, runtime) = (self.clone(), definition.runtime.clone());
@@ -242,10 +244,4 @@ impl Inner {
 
 pub(super) fn read(resource: &Resource) -> Result<Defined<FunctionDefinition>, Error> {
     defined(FUNCTION, resource, FunctionDefinition::from_item(&resource.name, &resource.body))
-}
-
-/// The code that a package would be: for whoever compares without storing.
-#[must_use]
-pub(super) fn code_of(package: &Package, runtime: &str) -> Code {
-    CodeStore::code_of(package, runtime)
 }

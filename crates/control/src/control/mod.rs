@@ -3,6 +3,7 @@
 mod functions;
 mod parameters;
 mod schedules;
+mod wanted;
 
 use crate::{
     Error, Runner, blocking,
@@ -25,6 +26,7 @@ use wire::Place;
 pub use functions::EVENT_BYTES_MAX;
 pub use parameters::ParameterPage;
 pub use schedules::ScheduleStatus;
+pub use wanted::{Planned, Refused, Step, Wanted};
 
 /// How control runs.
 #[derive(Clone, Debug)]

@@ -21,19 +21,27 @@ impl Control {
     pub async fn put_parameter(&self, definition: ParameterDefinition, overwrite: bool) -> Result<Parameter, Error> {
         definition.check()?;
         let _changing = self.0.changing.lock().await;
-        let name = definition.name.clone();
-        let found = self.0.db.resource(PARAMETER, &name);
-        let (version, expected, definition) = match found {
-            None => (1, Expected::Absent, definition),
-            Some(_) if !overwrite => return Err(Error::Exists { kind: PARAMETER, name }),
-            Some(found) => {
-                let before = read(&found)?;
-                let next = overwritten(&before, definition)?;
-                (before.version + 1, Expected::Revision(found.revision), next)
-            }
+        let Some(before) = self.0.db.resource(PARAMETER, &definition.name) else {
+            return self.next_version(0, &definition).await;
         };
-        let body = definition.to_item(version, self.0.db.now_ms());
-        read(&*self.0.put(PARAMETER, &name, body, expected).await?)
+        if !overwrite {
+            return Err(Error::Exists { kind: PARAMETER, name: definition.name });
+        }
+        let before = read(&before)?;
+        self.next_version(before.version, &overwritten(&before, definition)?).await
+    }
+
+    /// Creates or replaces a parameter, tags and all, as a template wants it.
+    pub(super) async fn set_parameter(&self, definition: ParameterDefinition) -> Result<Parameter, Error> {
+        let _changing = self.0.changing.lock().await;
+        let before = self.0.db.resource(PARAMETER, &definition.name).map(|before| read(&before)).transpose()?;
+        self.next_version(before.map_or(0, |before| before.version), &definition).await
+    }
+
+    /// Nobody else changes parameters meanwhile: the lock is held.
+    async fn next_version(&self, version: u64, definition: &ParameterDefinition) -> Result<Parameter, Error> {
+        let body = definition.to_item(version + 1, self.0.db.now_ms());
+        read(&*self.0.put(PARAMETER, &definition.name, body, Expected::Anything).await?)
     }
 
     /// The parameter of this name.
@@ -108,13 +116,19 @@ impl Control {
 
 /// A parameter's next definition.
 fn overwritten(before: &Parameter, next: ParameterDefinition) -> Result<ParameterDefinition, Error> {
+    check_tier(before, &next)?;
+    Ok(ParameterDefinition { tags: before.definition.tags.clone(), ..next })
+}
+
+/// Refuses what AWS refuses.
+pub(super) fn check_tier(before: &Parameter, next: &ParameterDefinition) -> Result<(), Error> {
     if before.definition.is_advanced() && next.tier == Tier::Standard {
         let message = "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the \
                        advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the \
                        advanced parameter and recreate it as a standard parameter.";
         return Err(Error::invalid("tier", message));
     }
-    Ok(ParameterDefinition { tags: before.definition.tags.clone(), ..next })
+    Ok(())
 }
 
 /// Whether a name lies below a path without its last slash. A name without a slash lies right below the root.

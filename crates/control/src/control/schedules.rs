@@ -1,10 +1,7 @@
 //! Schedules: stored, and told to the clock that calls.
 
 use super::{Control, Defined, Inner, defined, to_its_end};
-use crate::{
-    Counts, Error, LastRun, SCHEDULE, Schedule, ScheduleDefinition,
-    calls::{self},
-};
+use crate::{Counts, Error, LastRun, SCHEDULE, Schedule, ScheduleDefinition};
 use db::{Expected, Resource};
 
 /// What a schedule does.
@@ -113,7 +110,7 @@ impl Control {
             key: key.to_owned(),
             definition: schedule.definition.definition,
             next_ms: standing.next,
-            last: last.and_then(|last| calls::LastRun::decode(&last).ok()),
+            last: last.and_then(|last| LastRun::decode(&last).ok()),
             missed: standing.missed,
             waiting,
             counts,
@@ -123,7 +120,7 @@ impl Control {
 }
 
 impl Inner {
-    async fn put_schedule(&self, definition: ScheduleDefinition) -> Result<Defined<Schedule>, Error> {
+    pub(super) async fn put_schedule(&self, definition: ScheduleDefinition) -> Result<Defined<Schedule>, Error> {
         definition.check()?;
         let key = definition.key();
         let found = self.db.resource(SCHEDULE, &key).map(|found| read(&found)).transpose()?;

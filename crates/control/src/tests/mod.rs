@@ -6,6 +6,7 @@ mod definitions;
 mod events;
 mod functions;
 mod parameters;
+mod wanted;
 
 use crate::{
     Answer, CallSettings, Code, Control, Delays, Function, FunctionDefinition, Invocation, InvokeError, Outcome,
