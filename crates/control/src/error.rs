@@ -47,6 +47,8 @@ pub enum Error {
     #[error("{path}: {message}")]
     Disk { path: String, message: String },
     #[error(transparent)]
+    Trigger(#[from] triggers::Error),
+    #[error(transparent)]
     Database(db::Error),
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod code;
 mod control;
 mod error;
+mod feed;
 mod fields;
 mod function;
 mod id;
@@ -25,6 +26,7 @@ pub use self::{
     code::{PACKAGE_BYTES_MAX, Package},
     control::{
         Control, Defined, EVENT_BYTES_MAX, ParameterPage, Planned, Refused, ScheduleStatus, Settings, Step, Wanted,
+        WantedTrigger,
     },
     error::Error,
     fields::Malformed,

@@ -181,10 +181,13 @@ impl Context {
     }
 }
 
+/// Queues and the tasks that run them, by their resources.
+type Queues = BTreeMap<FollowerId, (Arc<Queue>, JoinHandle<()>)>;
+
 /// All queues.
 pub(crate) struct Calls {
     context: Arc<Context>,
-    queues: Mutex<BTreeMap<FollowerId, (Arc<Queue>, JoinHandle<()>)>>,
+    queues: Mutex<Queues>,
 }
 
 impl Calls {
@@ -194,20 +197,21 @@ impl Calls {
 
     /// Takes up the calls that wait from before.
     pub async fn take_up(&self) -> Result<(), Error> {
-        let owners: [(&'static str, fn(String) -> Owner); 2] =
-            [(FUNCTION, Owner::Function), (SCHEDULE, Owner::Schedule)];
-        for (kind, owner) in owners {
-            for resource in self.context.db.resources(kind) {
-                if self.context.db.follower_cursor(resource.id).is_some() {
-                    let queue = self.queue(resource.id, owner(resource.name.clone())).await;
-                    queue.map_err(|error| Error::of(kind, error))?;
-                }
+        self.take_up_of(FUNCTION, Owner::Function).await?;
+        self.take_up_of(SCHEDULE, Owner::Schedule).await
+    }
+
+    async fn take_up_of(&self, kind: &'static str, owner: fn(String) -> Owner) -> Result<(), Error> {
+        for resource in self.context.db.resources(kind) {
+            if self.context.db.follower_cursor(resource.id).is_some() {
+                let queue = self.queue(resource.id, owner(resource.name.clone())).await;
+                queue.map_err(|error| Error::of(kind, error))?;
             }
         }
         Ok(())
     }
 
-    fn queues(&self) -> MutexGuard<'_, BTreeMap<FollowerId, (Arc<Queue>, JoinHandle<()>)>> {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().expect("no holder panics")
     }
 

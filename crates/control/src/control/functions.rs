@@ -2,12 +2,14 @@
 
 use super::{Control, Defined, Inner, blocking, defined, to_its_end};
 use crate::{
-    Answer, Code, Counts, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package,
+    Answer, Code, Counts, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package, Runner,
     calls::{Owner, Waiting},
+    code::CodeStore,
     id,
 };
-use db::{Expected, Resource};
+use db::{Db, Expected, Resource};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use wire::Place;
 
 /// Bytes of an event's payload.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -95,13 +97,13 @@ impl Control {
     /// The folder that a function's code lies in.
     #[must_use]
     pub fn code_folder(&self, code: &Code) -> PathBuf {
-        self.0.folder(code)
+        folder(code, &self.0.code)
     }
 
     /// The ARN of the function of this name.
     #[must_use]
     pub fn function_arn(&self, name: &str) -> String {
-        self.0.function_arn(name)
+        arn(name, &self.0.place)
     }
 
     /// Starts a function's processes anew: its code changed in place.
@@ -151,16 +153,16 @@ impl Control {
         let function = self.0.resource(FUNCTION, name)?;
         Ok(self.0.calls.known(function.id).map_or_else(Default::default, |queue| queue.counts()))
     }
+}
 
-    pub(super) async fn apply_all(&self) -> Result<(), Error> {
-        for resource in self.0.db.resources(FUNCTION) {
-            match read(&resource) {
-                Ok(found) => self.0.runner.put(self.0.function_of(&found.definition)),
-                // One that does not read must not keep the others from running.
-                Err(error) => tracing::error!("{error}; it is not run"),
-            }
+/// Runs everything stored.
+pub(super) fn apply_all(db: &Db, runner: &dyn Runner, place: &Place, code: &CodeStore) {
+    for resource in db.resources(FUNCTION) {
+        match read(&resource) {
+            Ok(found) => runner.put(function_of(&found.definition, place, code)),
+            // One that does not read must not keep the others from running.
+            Err(error) => tracing::error!("{error}; it is not run"),
         }
-        self.0.remove_unused_code().await
     }
 }
 
@@ -187,7 +189,7 @@ impl Inner {
         let stored = self.put(FUNCTION, &definition.name, definition.to_item(), expected).await;
         let stored = stored.and_then(|stored| read(&stored));
         if let Ok(stored) = &stored {
-            self.runner.put(self.function_of(&stored.definition));
+            self.runner.put(function_of(&stored.definition, &self.place, &self.code));
         }
         if has_package {
             // The code of before, or that of a definition which was refused.
@@ -196,7 +198,7 @@ impl Inner {
         stored
     }
 
-    async fn remove_unused_code(self: &Arc<Inner>) -> Result<(), Error> {
+    pub(super) async fn remove_unused_code(self: &Arc<Inner>) -> Result<(), Error> {
         let inner = self.clone();
         blocking(move || {
             let mut used = BTreeSet::new();
@@ -211,34 +213,35 @@ impl Inner {
         })
         .await
     }
+}
 
-    fn folder(&self, code: &Code) -> PathBuf {
-        match code {
-            Code::Folder(path) => path.clone(),
-            Code::Stored { sha256, .. } => self.code.folder(sha256),
-        }
+fn folder(code: &Code, store: &CodeStore) -> PathBuf {
+    match code {
+        Code::Folder(path) => path.clone(),
+        Code::Stored { sha256, .. } => store.folder(sha256),
     }
+}
 
-    pub(super) fn function_arn(&self, name: &str) -> String {
-        self.place.arn("lambda", &format!("function:{name}"))
-    }
+fn arn(name: &str, place: &Place) -> String {
+    place.arn("lambda", &format!("function:{name}"))
+}
 
-    fn function_of(&self, definition: &FunctionDefinition) -> Function {
-        Function {
-            name: definition.name.clone(),
-            runtime: definition.runtime.clone(),
-            handler: definition.handler.clone(),
-            folder: self.folder(&definition.code),
-            environment: definition.environment.clone(),
-            timeout: Duration::from_secs(u64::from(definition.timeout_s)),
-            memory_mb: definition.memory_mb,
-            reserved_concurrency: definition.reserved_concurrency,
-            arn: self.function_arn(&definition.name),
-            version: match &definition.code {
-                Code::Folder(path) => path.display().to_string(),
-                Code::Stored { sha256, .. } => sha256.clone(),
-            },
-        }
+/// What is needed to run a function.
+fn function_of(definition: &FunctionDefinition, place: &Place, store: &CodeStore) -> Function {
+    Function {
+        name: definition.name.clone(),
+        runtime: definition.runtime.clone(),
+        handler: definition.handler.clone(),
+        folder: folder(&definition.code, store),
+        environment: definition.environment.clone(),
+        timeout: Duration::from_secs(u64::from(definition.timeout_s)),
+        memory_mb: definition.memory_mb,
+        reserved_concurrency: definition.reserved_concurrency,
+        arn: arn(&definition.name, place),
+        version: match &definition.code {
+            Code::Folder(path) => path.display().to_string(),
+            Code::Stored { sha256, .. } => sha256.clone(),
+        },
     }
 }
 

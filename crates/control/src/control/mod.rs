@@ -10,23 +10,27 @@ use crate::{
     calls::{CallSettings, Calls, Context},
     clock::Clock,
     code::{CodeStore, UNPACKED_BYTES_MAX},
+    feed::Feed,
 };
 use db::{Db, Expected, Resource, ResourcePut};
+use functions::apply_all;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     task::JoinHandle,
 };
+use triggers::Triggers;
 use wire::Place;
 
 pub use functions::EVENT_BYTES_MAX;
 pub use parameters::ParameterPage;
 pub use schedules::ScheduleStatus;
-pub use wanted::{Planned, Refused, Step, Wanted};
+pub use wanted::{Planned, Refused, Step, Wanted, WantedTrigger};
 
 /// How control runs.
 #[derive(Clone, Debug)]
@@ -72,6 +76,7 @@ struct Inner {
     code: CodeStore,
     calls: Arc<Calls>,
     clock: Arc<Clock>,
+    triggers: Triggers,
     /// Held while a definition changes: what runs is then changed in the same order.
     changing: Arc<tokio::sync::Mutex<()>>,
     stopping: watch::Sender<bool>,
@@ -98,15 +103,24 @@ impl Control {
         let changing = Arc::new(tokio::sync::Mutex::default());
         let calls = Arc::new(Calls::new(context.clone()));
         let clock = Arc::new(Clock::new(context, calls.clone(), place.clone(), changing.clone())?);
-        let stop_patience = settings.stop_patience;
-        let ticking = Mutex::default();
-        let inner = Inner { db, runner, place, code, calls, clock, changing, stopping, stop_patience, ticking };
-        let control = Control(Arc::new(inner));
         // Functions first: what waits is called as soon as it is taken up.
-        control.apply_all().await?;
+        apply_all(&db, &*runner, &place, &code);
+        let feed = Arc::new(Feed(runner.clone()));
+        let triggers = Triggers::start(db.clone(), place.clone(), feed, Handle::current());
+        let (stop_patience, ticking) = (settings.stop_patience, Mutex::default());
+        let inner =
+            Inner { db, runner, place, code, calls, clock, triggers, changing, stopping, stop_patience, ticking };
+        let control = Control(Arc::new(inner));
+        control.0.remove_unused_code().await?;
         control.0.calls.take_up().await?;
         *control.0.ticking() = Some(tokio::spawn(control.0.clock.clone().run()));
         Ok(control)
+    }
+
+    /// What feeds functions from tables.
+    #[must_use]
+    pub fn triggers(&self) -> &Triggers {
+        &self.0.triggers
     }
 
     /// Makes no more calls, and waits for those under way. What waits is kept for the next start.

@@ -6,8 +6,12 @@ use crate::{
     Code, Error, FUNCTION, FunctionDefinition, Origin, PARAMETER, Package, Parameter, ParameterDefinition, SCHEDULE,
     Schedule, ScheduleDefinition, code::CodeStore,
 };
-use item::Item;
-use std::collections::BTreeSet;
+use item::{Item, Value};
+use std::{collections::BTreeSet, sync::Arc};
+use triggers::{Mapping, NewMapping, Source, StartingPosition};
+
+/// The kind of a trigger's resource.
+const TRIGGER: &str = triggers::KIND;
 
 /// Everything that a template names.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,26 @@ pub struct Wanted {
     pub functions: Vec<(FunctionDefinition, Package)>,
     pub schedules: Vec<ScheduleDefinition>,
     pub parameters: Vec<ParameterDefinition>,
+    pub triggers: Vec<WantedTrigger>,
+}
+
+/// A function fed by a table's stream. A function is fed once by each stream, so the two name the trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTrigger {
+    pub function: String,
+    pub table: String,
+    /// Where it starts when it is created; one that exists goes on where it is.
+    pub starting: StartingPosition,
+    pub settings: triggers::Settings,
+    pub enabled: bool,
+}
+
+impl WantedTrigger {
+    /// How it is called in a plan.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} from {}", self.function, self.table)
+    }
 }
 
 /// What is to be done about one definition.
@@ -32,9 +56,9 @@ pub enum Step {
 /// One definition and its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// `function`, `schedule`, `parameter`.
+    /// `function`, `schedule`, `parameter`, `trigger`.
     pub kind: &'static str,
-    /// The resource's name; a schedule's key.
+    /// The resource's name; a schedule's key; a trigger's function and table.
     pub name: String,
     pub step: Step,
 }
@@ -48,8 +72,8 @@ pub struct Refused {
 }
 
 impl Control {
-    /// What [`Control::apply`] would do, parameters first, then functions, then schedules, in the template's order; what is
-    /// left alone comes last.
+    /// What [`Control::apply`] would do: parameters first, then functions, triggers, schedules, in the template's order; what
+    /// is left alone comes last.
     ///
     /// # Errors
     /// All definitions that are refused.
@@ -61,10 +85,14 @@ impl Control {
         for (definition, package) in &wanted.functions {
             plan.add(FUNCTION, &definition.name, self.step_of_function(definition, package));
         }
+        for trigger in &wanted.triggers {
+            plan.add(TRIGGER, &trigger.name(), self.step_of_trigger(trigger, wanted));
+        }
         for definition in &wanted.schedules {
             plan.add(SCHEDULE, &definition.key(), self.step_of_schedule(definition));
         }
         self.add_left(&mut plan);
+        self.add_left_triggers(&mut plan, wanted);
         if plan.refused.is_empty() { Ok(plan.planned) } else { Err(plan.refused) }
     }
 
@@ -93,6 +121,10 @@ impl Control {
         {
             let failed = failed(FUNCTION, &definition.name);
             self.set_function(templated(definition), package).await.map_err(failed)?;
+        }
+        for trigger in wanted.triggers.into_iter().filter(|wanted| is_change(TRIGGER, &wanted.name())) {
+            let failed = failed(TRIGGER, &trigger.name());
+            self.set_trigger(trigger).await.map_err(failed)?;
         }
         for definition in wanted.schedules.into_iter().filter(|wanted| is_change(SCHEDULE, &wanted.key())) {
             let failed = failed(SCHEDULE, &definition.key());
@@ -128,6 +160,63 @@ impl Control {
         found.as_ref().map_or(Ok(()), |found: &Parameter| parameters::check_tier(found, &wanted))?;
         let item = |definition: &ParameterDefinition| definition.to_item(0, 0);
         Ok(step(found.map(|found| item(&found.definition)).as_ref(), &item(&wanted)))
+    }
+
+    /// The table need not be there yet, nor the function if it is wanted, too.
+    fn step_of_trigger(&self, trigger: &WantedTrigger, wanted: &Wanted) -> Result<Step, Error> {
+        trigger.settings.check()?;
+        let is_wanted = wanted.functions.iter().any(|(function, _)| function.name == trigger.function);
+        if !is_wanted {
+            self.0.resource(FUNCTION, &trigger.function)?;
+        }
+        let Some(found) = self.existing(trigger) else { return Ok(Step::Create) };
+        let on = |enabled| Value::Bool(enabled);
+        let (mut before, mut after) = (found.settings.to_item(), trigger.settings.to_item());
+        before.insert("enabled", on(found.enabled));
+        after.insert("enabled", on(trigger.enabled));
+        Ok(step(Some(&before), &after))
+    }
+
+    /// The trigger of this function on the table's stream of now.
+    fn existing(&self, wanted: &WantedTrigger) -> Option<Arc<Mapping>> {
+        let source = self.source(&wanted.table)?;
+        let mut all = self.0.triggers.status().into_iter().map(|status| status.mapping);
+        all.find(|mapping| mapping.function == wanted.function && mapping.source == source)
+    }
+
+    fn source(&self, table: &str) -> Option<Source> {
+        let streams = self.0.db.streams();
+        let open = streams.iter().rfind(|stream| stream.table_name == table && stream.closed.is_none());
+        open.map(|stream| Source::of(stream))
+    }
+
+    async fn set_trigger(&self, wanted: WantedTrigger) -> Result<(), Error> {
+        let existing = self.existing(&wanted);
+        let source = self.source(&wanted.table);
+        let WantedTrigger { function, table, starting, settings, enabled } = wanted;
+        if let Some(existing) = existing {
+            let change = move |mapping: &mut Mapping| (mapping.settings, mapping.enabled) = (settings, enabled);
+            self.0.triggers.update(&existing.uuid, change).await?;
+            return Ok(());
+        }
+        let source = source.ok_or_else(|| Error::invalid("EventSourceArn", format!("table {table} has no stream")))?;
+        self.0.triggers.create(NewMapping { function, source, starting, settings, enabled }).await?;
+        Ok(())
+    }
+
+    /// Triggers that feed a function of the template and are not in it.
+    fn add_left_triggers(&self, plan: &mut Draft, wanted: &Wanted) {
+        let feeds = |mapping: &Mapping| wanted.functions.iter().any(|(function, _)| function.name == mapping.function);
+        let is_wanted = |mapping: &Mapping| {
+            let existing = wanted.triggers.iter().filter_map(|trigger| self.existing(trigger));
+            existing.into_iter().any(|existing| existing.uuid == mapping.uuid)
+        };
+        let all = self.0.triggers.status().into_iter().map(|status| status.mapping);
+        for mapping in all.filter(|mapping| feeds(mapping) && !is_wanted(mapping)) {
+            let Source::Table { name: table, .. } = &mapping.source;
+            let name = format!("{} from {table} ({})", mapping.function, mapping.uuid);
+            plan.planned.push(Planned { kind: TRIGGER, name, step: Step::Left });
+        }
     }
 
     fn add_left(&self, plan: &mut Draft) {

@@ -3,9 +3,13 @@
 use super::{Life, World, definitions::function};
 use crate::{
     Origin, Package, ParameterDefinition, ParameterType, Planned, Refused, ScheduleDefinition, Service, Step, Wanted,
+    WantedTrigger,
 };
+use db::{StreamViewType, TableSpec};
 use expect_test::{Expect, expect};
+use item::{KeyAttribute, KeyKind, KeySchema};
 use std::path::PathBuf;
+use triggers::StartingPosition;
 
 fn wanted() -> Wanted {
     let inline = |name: &str, text: &str| (function(name), Package::Inline(text.to_owned()));
@@ -13,6 +17,13 @@ fn wanted() -> Wanted {
         functions: vec![inline("count", "one"), (function("send"), Package::Folder(std::env::temp_dir()))],
         schedules: vec![ScheduleDefinition::new(Service::Scheduler, "nightly", "cron(0 3 * * ? *)", "count")],
         parameters: vec![ParameterDefinition::new("/limit", ParameterType::String, "40")],
+        triggers: vec![WantedTrigger {
+            function: "count".to_owned(),
+            table: "votes".to_owned(),
+            starting: StartingPosition::TrimHorizon,
+            settings: triggers::Settings::default(),
+            enabled: true,
+        }],
     }
 }
 
@@ -27,6 +38,14 @@ fn show(planned: &[Planned]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A table with a stream.
+async fn table(life: &Life, name: &str) {
+    let partition = KeyAttribute { name: "id".to_owned(), kind: KeyKind::S };
+    let mut spec = TableSpec::new(name, KeySchema { partition, sort: None });
+    spec.stream = Some(StreamViewType::NewImage);
+    life.db.create_table(spec).await.expect("created");
+}
+
 async fn apply(life: &Life, wanted: Wanted, expected: Expect) {
     expected.assert_eq(&show(&life.control.plan(&wanted).expect("nothing is refused")));
     expected.assert_eq(&show(&life.control.apply(wanted).await.expect("nothing is refused")));
@@ -38,10 +57,14 @@ fn a_template_creates_then_changes_nothing_then_what_it_changes_and_leaves_what_
     world.live(async |life| {
         let mine = Package::Folder(std::env::temp_dir());
         life.control.create_function(function("mine"), mine).await.expect("created");
+        // A template's tables come first.
+        assert_eq!(life.control.plan(&wanted()).expect("nothing is refused").len(), 5);
+        table(&life, "votes").await;
         let all = expect![[r"
             parameter /limit: create
             function count: create
             function send: create
+            trigger count from votes: create
             schedule schedule/default/nightly: create"]];
         apply(&life, wanted(), all).await;
         assert_eq!(life.script.take(), ["put mine", "put count", "put send"]);
@@ -53,6 +76,7 @@ fn a_template_creates_then_changes_nothing_then_what_it_changes_and_leaves_what_
             parameter /limit: unchanged
             function count: unchanged
             function send: unchanged
+            trigger count from votes: unchanged
             schedule schedule/default/nightly: unchanged"]];
         apply(&life, wanted(), none).await;
         assert_eq!((life.db.head(), life.script.take()), (head, Vec::new()));
@@ -63,17 +87,43 @@ fn a_template_creates_then_changes_nothing_then_what_it_changes_and_leaves_what_
         next.functions.remove(1);
         next.functions.push((function("mine"), Package::Folder(PathBuf::from("/"))));
         next.schedules[0].enabled = false;
+        next.triggers.push(WantedTrigger { function: "mine".to_owned(), ..next.triggers[0].clone() });
+        (next.triggers[0].enabled, next.triggers[0].settings.batch_size) = (false, 10);
         next.parameters[0].value = "41".to_owned();
         let some = expect![[r"
             parameter /limit: update value
             function count: update code, timeout_s
             function mine: update code, origin
+            trigger count from votes: update batch_size, enabled
+            trigger mine from votes: create
             schedule schedule/default/nightly: update enabled
             function send: left alone"]];
         apply(&life, next, some).await;
         assert_eq!(life.script.take(), ["put count", "put mine"]);
         assert_eq!(life.control.parameter("/limit").expect("it exists").version, 2);
         assert_eq!(life.control.function("mine").expect("it exists").definition.origin, Origin::Template);
+    });
+}
+
+#[test]
+fn a_table_made_anew_gets_a_trigger_of_its_own_and_that_of_the_old_one_is_left_alone() {
+    let world = World::new();
+    world.live(async |life| {
+        table(&life, "votes").await;
+        life.control.apply(wanted()).await.expect("nothing is refused");
+        let uuid = life.control.triggers().status()[0].mapping.uuid.clone();
+        life.db.delete_table("votes").await.expect("deleted");
+        table(&life, "votes").await;
+        let planned = life.control.apply(wanted()).await.expect("nothing is refused");
+        let expected = expect![[r#"
+            parameter /limit: unchanged
+            function count: unchanged
+            function send: unchanged
+            trigger count from votes: create
+            schedule schedule/default/nightly: unchanged
+            trigger count from votes (UUID): left alone"#]];
+        expected.assert_eq(&show(&planned).replace(&uuid, "UUID"));
+        assert_eq!(life.control.triggers().status().len(), 2);
     });
 }
 
@@ -86,13 +136,17 @@ fn all_that_is_refused_is_said_before_anything_changes() {
         wanted.functions[1].1 = Package::Folder(PathBuf::from("/nowhere"));
         wanted.schedules[0].expression = "rate(0 minutes)".to_owned();
         wanted.parameters.push(wanted.parameters[0].clone());
+        wanted.triggers.push(WantedTrigger { function: "nobody".to_owned(), ..wanted.triggers[0].clone() });
+        wanted.triggers[0].settings.batch_size = 0;
         let refused = life.control.apply(wanted).await.expect_err("all but one are refused");
         let line = |refused: &Refused| format!("{} {}: {}", refused.kind, refused.name, refused.error);
-        let expected = expect![[r"
+        let expected = expect![[r#"
             parameter /limit: parameter /limit is named twice
             function count: runtime ruby3.3 is not run here
             function send: the code folder /nowhere does not exist
-            schedule schedule/default/nightly: Invalid Schedule Expression rate(0 minutes) (a rate is at least 1)"]];
+            trigger count from votes: the batch size must be from 1 to 10000, not 0
+            trigger nobody from votes: function nobody does not exist
+            schedule schedule/default/nightly: Invalid Schedule Expression rate(0 minutes) (a rate is at least 1)"#]];
         expected.assert_eq(&refused.iter().map(line).collect::<Vec<_>>().join("\n"));
         assert!(life.control.parameter("/limit").is_err());
     });
