@@ -2,8 +2,10 @@
 
 use crate::{
     Config,
-    json::{self, List, Map, Text},
-    protocol::{Code, Fault},
+    json::{self, List, Malformed, Map, Text},
+    protocol::{Code, Fault, Protocol},
+    routes::Route,
+    ssm,
 };
 use serde::de::IgnoredAny;
 
@@ -24,6 +26,13 @@ shape! {
     }
 }
 
+shape! {
+    /// The parameter that a request is about.
+    Named<'a> (request) {
+        "Name" => name: Text<'a>,
+    }
+}
+
 impl Subject<'_> {
     /// The first table it names.
     fn table(&self) -> Option<&str> {
@@ -33,20 +42,38 @@ impl Subject<'_> {
     }
 }
 
-/// The refusal of an operation on the table that the body names.
-pub(crate) fn denied(config: &Config, key: &str, operation: &str, body: &[u8]) -> Fault {
-    let subject: Subject<'_> = match json::decode(body) {
-        Ok(subject) => subject,
+/// The refusal of an operation on what the request is about.
+pub(crate) fn denied(config: &Config, key: &str, route: &Route, arguments: &[String], body: &[u8]) -> Fault {
+    let resource = match route.service.protocol {
+        Protocol::Json10 => table(config, body),
+        Protocol::Json11 => parameter(config, body),
+        Protocol::Rest => Ok(arguments.first().map(|name| function(config, name))),
+    };
+    let resource = match resource {
+        Ok(resource) => resource.unwrap_or_else(|| "*".to_owned()),
         Err(malformed) => return malformed.into(),
     };
-    let resource =
-        subject.table().map_or_else(|| "*".to_string(), |table| config.place.table_arn(wire::names::table_name(table)));
+    let action = format!("{}:{}", route.service.name, route.action());
     Fault::new(
         Code::AccessDenied,
         format!(
-            "User: arn:aws:iam::{}:user/{key} is not authorized to perform: dynamodb:{operation} on resource: \
-             {resource} because no identity-based policy allows the dynamodb:{operation} action",
+            "User: arn:aws:iam::{}:user/{key} is not authorized to perform: {action} on resource: {resource} because no \
+             identity-based policy allows the {action} action",
             config.place.account
         ),
     )
+}
+
+fn table(config: &Config, body: &[u8]) -> Result<Option<String>, Malformed> {
+    let subject: Subject<'_> = json::decode(body)?;
+    Ok(subject.table().map(|table| config.place.table_arn(wire::names::table_name(table))))
+}
+
+fn parameter(config: &Config, body: &[u8]) -> Result<Option<String>, Malformed> {
+    let subject: Named<'_> = json::decode(body)?;
+    Ok(subject.name.map(|name| ssm::arn(&config.place, &name)))
+}
+
+fn function(config: &Config, name: &str) -> String {
+    if name.starts_with("arn:") { name.to_owned() } else { config.place.arn("lambda", &format!("function:{name}")) }
 }

@@ -1,6 +1,9 @@
 //! Compressed requests: `Content-Encoding: gzip`, inflated to no more than a request may have.
 
-use crate::protocol::{Code, Fault, REQUEST_BYTES_MAX, request_too_large};
+use crate::{
+    protocol::{Code, Fault},
+    routes::Asked,
+};
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 use std::{borrow::Cow, io::Read};
@@ -10,8 +13,8 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// The body as it was before it was encoded.
-pub(crate) fn plain<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Fault> {
+/// The body of a request as it was before it was encoded.
+pub(crate) fn plain<'b>(asked: &Asked, headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Fault> {
     if !is_encoded(headers) {
         return Ok(Cow::Borrowed(body));
     }
@@ -21,9 +24,9 @@ pub(crate) fn plain<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [
     }
     let mut plain = Vec::new();
     // One byte more than is allowed tells what is too large from what just fits.
-    let mut inflating = MultiGzDecoder::new(body).take(REQUEST_BYTES_MAX as u64 + 1);
+    let mut inflating = MultiGzDecoder::new(body).take(asked.bytes_max() as u64 + 1);
     inflating
         .read_to_end(&mut plain)
         .map_err(|error| Fault::new(Code::Serialization, format!("The body is no gzip: {error}")))?;
-    if plain.len() > REQUEST_BYTES_MAX { Err(request_too_large()) } else { Ok(Cow::Owned(plain)) }
+    if plain.len() > asked.bytes_max() { Err(asked.too_large()) } else { Ok(Cow::Owned(plain)) }
 }

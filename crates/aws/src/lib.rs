@@ -1,33 +1,39 @@
-//! The AWS JSON doors: requests of DynamoDB and DynamoDB Streams clients to `db` and back.
+//! The AWS JSON doors: requests of DynamoDB, DynamoDB Streams, Lambda and SSM clients to the rooms that carry them out, and
+//! back.
 //!
 //! HTTP in, HTTP out; the server that owns sockets, time-outs and limits is elsewhere. Nothing here decides what a
-//! write does: that is `db`'s, and what an expression means is `item`'s.
+//! write does: that is `db`'s, what an expression means is `item`'s, and what is defined is `control`'s and `triggers`'.
 
 #[macro_use]
 mod json;
 mod denial;
 mod dynamodb;
 mod inflate;
+mod lineage;
 mod metrics;
 mod protocol;
 mod retry;
 mod routes;
+mod service;
 mod sigv4;
+mod ssm;
 mod streams;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod uri;
 
 pub use metrics::OperationMetrics;
-pub use protocol::{Body, REQUEST_BYTES_MAX, malformed, too_large};
+pub use protocol::{Body, REQUEST_BYTES_MAX};
 pub use wire::Place;
 
 use bytes::Bytes;
 use dynamodb::conflicts::Conflicts;
-use http::{HeaderName, Method, Response, StatusCode, header, request::Parts};
+use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
-use protocol::{Code, Fault, RequestIds};
-use routes::{Call, ROUTES, Step};
+use protocol::{Answer, Code, Fault, Protocol, RequestIds};
+use routes::{Asked, Call, ROUTES, Step};
+use service::Service;
 use sigv4::{Caller, Verifier};
 use std::sync::Arc;
 use tokio::{task::spawn_blocking, time::Instant};
@@ -69,8 +75,6 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
-const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-
 /// The door. Clones share it.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -95,7 +99,7 @@ const BODY_INLINE_MAX: usize = 256 * 1024;
 impl Door {
     #[must_use]
     pub fn new(db: db::Db, config: Config) -> Door {
-        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region, "dynamodb"));
+        let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region));
         Door(Arc::new(Inner {
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
@@ -108,47 +112,66 @@ impl Door {
         }))
     }
 
-    /// Whether a request is for this door: it names an operation, or it posts this protocol's content type.
+    /// Whether a request is for this door: it names an operation, or it posts one of its protocols' content types.
     #[must_use]
     pub fn claims(parts: &Parts) -> bool {
-        parts.headers.contains_key(X_AMZ_TARGET) || parts.method == Method::POST && is_json_1_0(parts)
+        Service::claims(parts)
     }
 
-    /// Whether a request's body comes compressed: then it may come to [`REQUEST_BYTES_MAX`] whatever its length.
+    /// Whether a request's body comes compressed: then it may come to [`Door::bytes_max`] whatever its length.
     #[must_use]
     pub fn is_packed(parts: &Parts) -> bool {
         inflate::is_encoded(&parts.headers)
     }
 
-    /// Answers a request whose body is complete; the server refuses bodies above [`REQUEST_BYTES_MAX`]. `connection`
+    /// How long a request's body may be.
+    #[must_use]
+    pub fn bytes_max(parts: &Parts) -> usize {
+        Asked::of(parts).bytes_max()
+    }
+
+    /// Answers a request whose body is longer than [`Door::bytes_max`], which AWS does before it looks at anything else.
+    #[must_use]
+    pub fn too_large(&self, parts: &Parts) -> Response<Body> {
+        let asked = Asked::of(parts);
+        protocol::respond(asked.service.protocol, &self.0.ids, Err(asked.too_large()))
+    }
+
+    /// Answers a request whose HTTP could not be read to its end; `why` is for the person who looks at it.
+    #[must_use]
+    pub fn malformed(&self, parts: &Parts, why: &str) -> Response<Body> {
+        protocol::respond(Service::of(parts).protocol, &self.0.ids, Err(Fault::new(Code::Serialization, why)))
+    }
+
+    /// Answers a request whose body is complete; the server refuses bodies above [`Door::bytes_max`]. `connection`
     /// tells the connections of the server apart.
     pub async fn handle(&self, connection: u64, parts: Parts, body: Bytes) -> Response<Body> {
-        if let Some(answer) = self.stranger(&parts) {
+        let asked = Asked::of(&parts);
+        if let Some(answer) = self.stranger(&asked, &parts) {
             return answer;
         }
-        if body.len() > REQUEST_BYTES_MAX {
-            return too_large();
+        if body.len() > asked.bytes_max() {
+            return self.too_large(&parts);
         }
+        let (protocol, place) = (asked.service.protocol, asked.place.unwrap_or(ROUTES.len()));
         let started = Instant::now();
         let alone = self.0.turns.take(connection);
-        let (route, step) = if body.len() <= BODY_INLINE_MAX && !inflate::is_encoded(&parts.headers) {
-            let begun = self.begin(&parts, &body, alone);
+        let step = if body.len() <= BODY_INLINE_MAX && !inflate::is_encoded(&parts.headers) {
+            let begun = self.begin(&asked, &parts, &body, alone);
             if alone {
                 self.0.turns.held(started.elapsed());
             }
             begun
         } else {
             let door = self.clone();
-            blocking(move || Ok(door.begin(&parts, &body, false)))
-                .await
-                .unwrap_or_else(|fault| (ROUTES.len(), Err(fault)))
+            blocking(move || door.begin(&asked, &parts, &body, false)).await
         };
         let outcome = match step {
             Ok(step) => self.finish(step).await,
             Err(fault) => Err(fault),
         };
-        self.0.metrics.record(route, outcome.is_err(), started.elapsed());
-        protocol::respond(&self.0.ids, outcome)
+        self.0.metrics.record(place, outcome.is_err(), started.elapsed());
+        protocol::respond(protocol, &self.0.ids, outcome)
     }
 
     /// What each operation did so far; the last one, `Other`, stands for requests that name none.
@@ -163,52 +186,49 @@ impl Door {
         self.0.config.place.stream_arn(stream)
     }
 
-    /// Answers what is no call of this protocol.
-    fn stranger(&self, parts: &Parts) -> Option<Response<Body>> {
+    /// Answers what is no call of a protocol whose calls are posts.
+    fn stranger(&self, asked: &Asked, parts: &Parts) -> Option<Response<Body>> {
+        if parts.method == Method::POST || asked.service.protocol == Protocol::Rest {
+            return None;
+        }
         if parts.method == Method::GET {
             // The trailing space is AWS's.
             let healthy = "healthy: dynamodb.us-east-1.amazonaws.com ";
             return Some(protocol::text(&self.0.ids, StatusCode::OK, healthy));
         }
-        if parts.method != Method::POST {
-            return Some(protocol::text(&self.0.ids, StatusCode::NOT_FOUND, "<UnknownOperationException/>\n"));
-        }
-        None
+        Some(protocol::text(&self.0.ids, StatusCode::NOT_FOUND, "<UnknownOperationException/>\n"))
     }
 
-    /// Everything up to the point where a write is handed over or an answer is ready; the route's place for metrics.
-    fn begin(&self, parts: &Parts, body: &[u8], alone: bool) -> (usize, Result<Step, Fault>) {
-        let target = parts.headers.get(X_AMZ_TARGET).map_or(&b""[..], |value| value.as_bytes());
-        let place = routes::find(target);
-        (place.unwrap_or(ROUTES.len()), self.begin_at(place, parts, (target, body), alone))
-    }
-
-    /// In AWS's order: an operation nobody knows is told to strangers too.
-    fn begin_at(
-        &self,
-        place: Option<usize>,
-        parts: &Parts,
-        (target, body): (&[u8], &[u8]),
-        alone: bool,
-    ) -> Result<Step, Fault> {
-        let route = place.map(|place| &ROUTES[place]).ok_or_else(|| routes::unknown(target))?;
+    /// Everything up to the point where a write is handed over or an answer is ready. In AWS's order: an operation
+    /// nobody knows is told to strangers too.
+    fn begin(&self, asked: &Asked, parts: &Parts, body: &[u8], alone: bool) -> Result<Step, Fault> {
+        let route = asked.route().ok_or_else(|| asked.unknown(parts))?;
         // Signed is what was sent.
-        let caller = self.admit(parts, body)?;
-        let plain = inflate::plain(&parts.headers, body)?;
+        let caller = self.admit(asked.service, parts, body)?;
+        let plain = inflate::plain(asked, &parts.headers, body)?;
         let body = &*plain;
-        if body.is_empty() {
+        if body.is_empty() && route.service.target.is_some() {
             return Err(Fault::bare(Code::Serialization));
         }
-        if route.needs > caller.access {
-            return Err(denial::denied(&self.0.config, caller.key, route.name, body));
+        if route.needs(&parts.headers) > caller.access {
+            return Err(denial::denied(&self.0.config, caller.key, route, &asked.arguments, body));
         }
-        (route.begin)(&Call { door: &self.0, headers: &parts.headers, target, body, access_key: caller.key, alone })
+        (route.begin)(&Call {
+            door: &self.0,
+            headers: &parts.headers,
+            target: routes::target(&parts.headers),
+            arguments: &asked.arguments,
+            query: parts.uri.query().unwrap_or_default(),
+            body,
+            access_key: caller.key,
+            alone,
+        })
     }
 
     /// Who asks, if the request may pass.
-    fn admit<'c>(&'c self, parts: &'c Parts, body: &[u8]) -> Result<Caller<'c>, Fault> {
+    fn admit<'c>(&'c self, service: &Service, parts: &'c Parts, body: &[u8]) -> Result<Caller<'c>, Fault> {
         match &self.0.verifier {
-            Some(verifier) => verifier.verify(parts, body, self.0.db.now_ms()),
+            Some(verifier) => verifier.verify(service.name, parts, body, self.0.db.now_ms()),
             None if from_foreign_page(parts) => Err(Fault::new(
                 Code::AccessDenied,
                 "Requests from pages of other hosts need a signature: start the server with a key",
@@ -217,15 +237,17 @@ impl Door {
         }
     }
 
-    async fn finish(&self, step: Step) -> Result<Vec<u8>, Fault> {
-        match step {
+    async fn finish(&self, step: Step) -> Result<Answer, Fault> {
+        let body = match step {
             Step::Done(body) => Ok(body),
             Step::Write(ticket, reply) => reply.finish(ticket.await),
             Step::Batch(ticket, reply) => reply.finish(ticket.await),
             Step::Transact(ticket, reply) => reply.finish(ticket.await),
             Step::Table(ticket, answer) => Ok(answer(&self.0, &*ticket.await?)),
             Step::Blocking(work) => blocking(work).await,
-        }
+            Step::Later(answer) => return answer.await,
+        };
+        body.map(Answer::from)
     }
 }
 
@@ -233,11 +255,6 @@ impl Door {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
     let failed = |error| Err(Fault::new(Code::InternalServerError, format!("the request was not finished: {error}")));
     spawn_blocking(work).await.unwrap_or_else(failed)
-}
-
-fn is_json_1_0(parts: &Parts) -> bool {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    content_type.starts_with(b"application/x-amz-json-1.0")
 }
 
 /// Whether a browser sends this for a page that is not this machine's. Where no signature protects the database, a

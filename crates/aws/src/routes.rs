@@ -1,14 +1,23 @@
-//! The route table: the only place where an operation's name stands. Knows no HTTP.
+//! The route table: the only place where an operation's name stands, and its target or path. Knows no protocol.
 
 use crate::{
     Access, Inner,
     dynamodb::{backups, batch, items, query, tables, tags, transact, ttl},
-    protocol::{Code, Fault},
-    retry, streams,
+    lineage,
+    protocol::{Answer, Code, Fault, REQUEST_BYTES_MAX},
+    retry,
+    service::{DYNAMODB, LAMBDA, STREAMS, Service, X_AMZ_TARGET, split_target},
+    streams, uri,
 };
 use db::{RetryToken, Table, Ticket, Transacted, Written};
-use http::HeaderMap;
-use std::sync::Arc;
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use item::Origin;
+use std::{pin::Pin, sync::Arc};
+
+pub(crate) const X_AMZ_INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
+
+/// The operation whose needs depend on a header.
+const INVOKE: &str = "lambda:Invoke";
 
 /// One request on its way.
 pub(crate) struct Call<'a> {
@@ -16,6 +25,10 @@ pub(crate) struct Call<'a> {
     pub headers: &'a HeaderMap,
     /// `X-Amz-Target`.
     pub target: &'a [u8],
+    /// The segments of the path that stand for `*` in the route's.
+    pub arguments: &'a [String],
+    /// The query string as it was sent.
+    pub query: &'a str,
     pub body: &'a [u8],
     /// Whose it is, or says it is.
     pub access_key: &'a str,
@@ -28,6 +41,14 @@ impl Call<'_> {
     pub fn retry_token(&self) -> Option<RetryToken> {
         retry::token(self.headers, [self.access_key.as_bytes(), self.target, self.body])
     }
+
+    /// Who makes the changes that this call asks for: a client, or a function on behalf of other changes.
+    pub fn origin(&self) -> Origin {
+        match lineage::depth(self.headers) {
+            0 => Origin::Client,
+            depth => Origin::Function { depth },
+        }
+    }
 }
 
 /// How an operation goes on after its synchronous part.
@@ -39,35 +60,81 @@ pub(crate) enum Step {
     Table(Ticket<Arc<Table>>, TableAnswer),
     /// May take longer than the runtime's threads can spare.
     Blocking(Box<dyn FnOnce() -> Result<Vec<u8>, Fault> + Send>),
+    /// Waits for other rooms.
+    Later(Later),
 }
 
 /// What a control operation answers about the table as it then is.
 pub(crate) type TableAnswer = Box<dyn FnOnce(&Inner, &Table) -> Vec<u8> + Send>;
 
+/// An answer that others are working on.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
+
 /// Decodes, validates and begins an operation.
 type Begin = fn(&Call<'_>) -> Result<Step, Fault>;
 
 pub(crate) struct Route {
-    service: &'static str,
+    pub service: &'static Service,
+    /// As metrics and documents call it: the operation's name, outside of DynamoDB with its service before it.
     pub name: &'static str,
+    address: Address,
     /// What the caller's key has to allow.
     pub needs: Access,
     pub begin: Begin,
+    /// Longest body.
+    pub bytes_max: usize,
 }
 
-const DYNAMODB: &str = "DynamoDB_20120810";
-const STREAMS: &str = "DynamoDBStreams_20120810";
+/// How a request names its operation.
+#[derive(Clone, Copy)]
+enum Address {
+    /// After the dot of `X-Amz-Target`.
+    Target,
+    /// By method and path; `*` stands for one segment.
+    Path(&'static str, &'static str),
+}
+
+impl Route {
+    /// The operation's name alone.
+    pub fn operation(&self) -> &'static str {
+        self.name.split_once(':').map_or(self.name, |(_, operation)| operation)
+    }
+
+    /// What IAM calls it.
+    pub fn action(&self) -> &'static str {
+        if self.name == INVOKE { "InvokeFunction" } else { self.operation() }
+    }
+
+    /// What a caller's key has to allow for this request: a call that calls nothing is only a question.
+    pub fn needs(&self, headers: &HeaderMap) -> Access {
+        let dry = |value: &HeaderValue| value.as_bytes() == b"DryRun";
+        if self.name == INVOKE && headers.get(X_AMZ_INVOCATION_TYPE).is_some_and(dry) {
+            Access::Read
+        } else {
+            self.needs
+        }
+    }
+
+    /// With a longest body of its own.
+    const fn up_to(self, bytes_max: usize) -> Route {
+        Route { bytes_max, ..self }
+    }
+}
+
+const fn route(service: &'static Service, name: &'static str, needs: Access, begin: Begin) -> Route {
+    Route { service, name, address: Address::Target, needs, begin, bytes_max: REQUEST_BYTES_MAX }
+}
 
 const fn reads(name: &'static str, begin: Begin) -> Route {
-    Route { service: DYNAMODB, name, needs: Access::Read, begin }
+    route(&DYNAMODB, name, Access::Read, begin)
 }
 
 const fn writes(name: &'static str, begin: Begin) -> Route {
-    Route { service: DYNAMODB, name, needs: Access::Write, begin }
+    route(&DYNAMODB, name, Access::Write, begin)
 }
 
 const fn stream(name: &'static str, begin: Begin) -> Route {
-    Route { service: STREAMS, name, needs: Access::Read, begin }
+    route(&STREAMS, name, Access::Read, begin)
 }
 
 /// Looked through from the top: the busiest stand first.
@@ -128,37 +195,148 @@ static NOT_HERE: &[&str] = &[
     "RestoreTableToPointInTime",
 ];
 
-/// The place of the route that `X-Amz-Target` names.
-pub(crate) fn find(target: &[u8]) -> Option<usize> {
-    let dot = target.iter().position(|byte| *byte == b'.')?;
-    let (service, name) = (&target[..dot], &target[dot + 1..]);
-    ROUTES.iter().position(|route| route.name.as_bytes() == name && route.service.as_bytes() == service)
+/// What a request asks for.
+pub(crate) struct Asked {
+    /// Whose protocol the answer speaks.
+    pub service: &'static Service,
+    /// The route's place; `None`: nobody knows the operation.
+    pub place: Option<usize>,
+    /// See [`Call::arguments`].
+    pub arguments: Vec<String>,
 }
 
-/// What a target without a route is answered.
-pub(crate) fn unknown(target: &[u8]) -> Fault {
-    let text = String::from_utf8_lossy(target);
-    let message = match text.split_once('.') {
-        Some((DYNAMODB, name)) if NOT_HERE.contains(&name) => Some(format!("{name} does not work here yet")),
-        _ => None,
-    };
-    Fault { message, ..Fault::bare(Code::UnknownOperation) }
+impl Asked {
+    pub fn of(parts: &Parts) -> Asked {
+        let service = Service::of(parts);
+        let (place, arguments) = match service.target {
+            Some(_) => (find_target(service, target(&parts.headers)), Vec::new()),
+            None => find_path(service, parts),
+        };
+        Asked { service, place, arguments }
+    }
+
+    pub fn route(&self) -> Option<&'static Route> {
+        self.place.map(|place| &ROUTES[place])
+    }
+
+    /// Longest body of such a request.
+    pub fn bytes_max(&self) -> usize {
+        self.route().map_or(REQUEST_BYTES_MAX, |route| route.bytes_max)
+    }
+
+    /// What one with a longer body is answered.
+    pub fn too_large(&self) -> Fault {
+        let bytes = self.bytes_max();
+        let message = match self.route() {
+            Some(route) if route.service == &LAMBDA => {
+                format!("Request must be smaller than {bytes} bytes for the {} operation", route.action())
+            }
+            _ => format!("Request size exceeded the maximum of {bytes} bytes"),
+        };
+        Fault::new(Code::RequestTooLarge, message)
+    }
+
+    /// What a request without a route is answered.
+    pub fn unknown(&self, parts: &Parts) -> Fault {
+        let text = String::from_utf8_lossy(target(&parts.headers));
+        let message = match text.split_once('.') {
+            _ if self.service.target.is_none() => {
+                Some(format!("{} {} does not work here", parts.method, parts.uri.path()))
+            }
+            Some((_, name)) if self.service == &DYNAMODB && NOT_HERE.contains(&name) => {
+                Some(format!("{name} does not work here yet"))
+            }
+            _ => None,
+        };
+        Fault { message, ..Fault::bare(Code::UnknownOperation) }
+    }
+}
+
+/// `X-Amz-Target`, empty where there is none.
+pub(crate) fn target(headers: &HeaderMap) -> &[u8] {
+    headers.get(X_AMZ_TARGET).map_or(&b""[..], |value| value.as_bytes())
+}
+
+/// The place of the route that `X-Amz-Target` names.
+fn find_target(service: &Service, target: &[u8]) -> Option<usize> {
+    let (prefix, name) = split_target(target)?;
+    // The service may only be whose protocol the answer speaks.
+    service.target.filter(|target| target.as_bytes() == prefix)?;
+    let is_its = |route: &Route| std::ptr::eq(route.service, service);
+    ROUTES.iter().position(|route| is_its(route) && route.operation().as_bytes() == name)
+}
+
+/// The place of the route that a path names, and the segments that are the operation's.
+fn find_path(service: &Service, parts: &Parts) -> (Option<usize>, Vec<String>) {
+    let path = parts.uri.path();
+    // Older SDKs end some of them with a slash.
+    let path = path.strip_suffix('/').unwrap_or(path);
+    for (place, route) in ROUTES.iter().enumerate().filter(|(_, route)| std::ptr::eq(route.service, service)) {
+        let Address::Path(method, pattern) = route.address else { continue };
+        if let Some(arguments) = fits(pattern, path).filter(|_| parts.method == method) {
+            return (Some(place), arguments);
+        }
+    }
+    (None, Vec::new())
+}
+
+/// What stands where a pattern has `*`, if a path fits it.
+fn fits(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut segments = path.split('/');
+    let mut arguments = Vec::new();
+    for expected in pattern.split('/') {
+        match (expected, segments.next()?) {
+            ("*", segment) if !segment.is_empty() => arguments.push(uri::decode_text(segment).into_owned()),
+            (expected, segment) if expected == segment => {}
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(arguments)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Request;
+
+    fn asked(request: http::request::Builder) -> Asked {
+        Asked::of(&request.body(()).expect("a request").into_parts().0)
+    }
 
     #[test]
     fn every_operation_has_one_route() {
+        let named = |target: &str| asked(Request::post("/").header("x-amz-target", target)).place;
         for (place, route) in ROUTES.iter().enumerate() {
-            assert_eq!(find(format!("{}.{}", route.service, route.name).as_bytes()), Some(place));
             assert!(!NOT_HERE.contains(&route.name));
+            assert_eq!(ROUTES.iter().filter(|other| other.name == route.name).count(), 1, "{}", route.name);
+            let found = match (route.address, route.service.target) {
+                (Address::Target, Some(service)) => named(&format!("{service}.{}", route.operation())),
+                (Address::Path(method, path), None) => {
+                    let path = path.replace('*', "x");
+                    for path in [path.clone(), path + "/"] {
+                        let asked = asked(Request::builder().method(method).uri(path));
+                        assert!(asked.arguments.iter().all(|argument| argument == "x"));
+                        assert_eq!(asked.place, Some(place));
+                    }
+                    Some(place)
+                }
+                other => panic!("{}: its service is addressed otherwise: {:?}", route.name, other.1),
+            };
+            assert_eq!(found, Some(place), "{}", route.name);
         }
         for target in
             ["", "PutItem", "DynamoDB_20120810.", "DynamoDBStreams_20120810.PutItem", "DynamoDB_20111205.PutItem"]
         {
-            assert_eq!(find(target.as_bytes()), None, "{target}");
+            assert_eq!(named(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_path_fits_its_pattern_segment_by_segment() {
+        assert_eq!(fits("/f/*", "/f/arn%3Aaws"), Some(vec!["arn:aws".to_owned()]));
+        assert_eq!(fits("/f/*/c", "/f/a/c"), Some(vec!["a".to_owned()]));
+        for path in ["/f", "/f/", "/f/a", "/f/a/b", "/f/a/c/d", "/g/a/c", "/f//c", "f/a/c"] {
+            assert_eq!(fits("/f/*/c", path), None, "{path}");
         }
     }
 }

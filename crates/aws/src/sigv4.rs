@@ -5,6 +5,7 @@
 use crate::{
     Access, AccessKey,
     protocol::{Code, Fault},
+    uri,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -27,7 +28,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// Canonical requests up to about this size are hashed in one piece.
 const CANONICAL_BYTES: usize = 1024;
-/// Derived keys kept: a day's, for the keys in use.
+/// Derived keys kept: a day's, for the keys and services in use.
 const DERIVED_MAX: usize = 64;
 
 /// Longest that a signature in the query can be good for: a week.
@@ -37,7 +38,6 @@ const EXPIRES_MAX_S: u64 = 7 * 24 * 60 * 60;
 pub(crate) struct Verifier {
     keys: HashMap<String, AccessKey>,
     region: String,
-    service: &'static str,
     /// Deriving a key costs four HMACs more. There are few, so they are looked through.
     derived: Mutex<Vec<Derived>>,
 }
@@ -46,6 +46,7 @@ pub(crate) struct Verifier {
 struct Derived {
     key: String,
     date: String,
+    service: &'static str,
     mac: Hmac<Sha256>,
 }
 
@@ -85,14 +86,14 @@ pub(crate) fn claimed_key(headers: &HeaderMap) -> &str {
 }
 
 impl Verifier {
-    pub fn new(keys: &[AccessKey], region: &str, service: &'static str) -> Verifier {
+    pub fn new(keys: &[AccessKey], region: &str) -> Verifier {
         let keys = keys.iter().map(|key| (key.id.clone(), key.clone())).collect();
-        Verifier { keys, region: region.to_owned(), service, derived: Mutex::default() }
+        Verifier { keys, region: region.to_owned(), derived: Mutex::default() }
     }
 
-    /// Checks a request; answers whose it is. A session token (`X-Amz-Security-Token`) may stand beside the signature
+    /// Checks a request for a service; answers whose it is. A session token (`X-Amz-Security-Token`) may stand beside the signature
     /// and is not looked at: there is nobody here who hands them out.
-    pub fn verify(&self, parts: &Parts, body: &[u8], now_ms: u64) -> Result<Caller<'_>, Fault> {
+    pub fn verify(&self, service: &'static str, parts: &Parts, body: &[u8], now_ms: u64) -> Result<Caller<'_>, Fault> {
         let signed = Signed::of(parts)?;
         fresh(&signed, now_ms)?;
         if !pieces(&signed.signed_headers, |byte| byte == b';').any(|name| name.eq_ignore_ascii_case("host")) {
@@ -104,11 +105,11 @@ impl Verifier {
                 signed.algorithm
             )));
         }
-        let credential = self.credential(&signed)?;
+        let credential = self.credential(service, &signed)?;
         let key = self.keys.get(credential.key).ok_or_else(|| {
             Fault::new(Code::UnrecognizedClient, "The security token included in the request is invalid.")
         })?;
-        let mut mac = self.keyed(key, &credential);
+        let mut mac = self.keyed(service, key, &credential);
         let canonical = hex(canonical_hash(parts, &signed, body)?);
         let (date, scope) = (signed.date.as_bytes(), credential.scope.as_bytes());
         mac.update(&[ALGORITHM.as_bytes(), b"\n", date, b"\n", scope, b"\n", &canonical].concat());
@@ -118,7 +119,7 @@ impl Verifier {
     }
 
     /// Takes a credential apart, and tells everything that is wrong with its scope at once.
-    fn credential<'a>(&self, signed: &'a Signed<'_>) -> Result<Credential<'a>, Fault> {
+    fn credential<'a>(&self, expected: &str, signed: &'a Signed<'_>) -> Result<Credential<'a>, Fault> {
         let text = signed.credential.trim_end_matches('/');
         let mut parts = pieces(text, |byte| byte == b'/');
         let mut part = || parts.next();
@@ -135,8 +136,8 @@ impl Verifier {
         if region != self.region {
             wrong += &format!("Credential should be scoped to a valid region, not '{region}'. ");
         }
-        if service != self.service {
-            wrong += &format!("Credential should be scoped to correct service: '{}'. ", self.service);
+        if service != expected {
+            wrong += &format!("Credential should be scoped to correct service: '{expected}'. ");
         }
         if terminator != "aws4_request" {
             wrong +=
@@ -155,17 +156,19 @@ impl Verifier {
     }
 
     /// An HMAC with the key derived from the secret, the date, the region and the service.
-    fn keyed(&self, key: &AccessKey, credential: &Credential<'_>) -> Hmac<Sha256> {
+    fn keyed(&self, service: &'static str, key: &AccessKey, credential: &Credential<'_>) -> Hmac<Sha256> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = derived.iter().find(|derived| derived.date == credential.date && derived.key == key.id) {
+        let same =
+            |derived: &&Derived| derived.date == credential.date && derived.key == key.id && derived.service == service;
+        if let Some(found) = derived.iter().find(same) {
             return found.mac.clone();
         }
         // Full of yesterday's.
         if derived.len() >= DERIVED_MAX {
             derived.clear();
         }
-        let mac = derive(&key.secret, [credential.date, &self.region, self.service]);
-        derived.push(Derived { key: key.id.clone(), date: credential.date.to_owned(), mac: mac.clone() });
+        let mac = derive(&key.secret, [credential.date, &self.region, service]);
+        derived.push(Derived { key: key.id.clone(), date: credential.date.to_owned(), service, mac: mac.clone() });
         mac
     }
 }
@@ -282,7 +285,7 @@ impl<'p> Signed<'p> {
     fn in_query(query: &'p str) -> Result<Signed<'p>, Fault> {
         let find = |name: &str| {
             let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
-            values.next().map(|(_, value)| percent_decode(value)).filter(|value| !value.is_empty())
+            values.next().map(|(_, value)| uri::decode_text(value)).filter(|value| !value.is_empty())
         };
         let names = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"];
         let found = names.map(find);
@@ -393,31 +396,6 @@ fn canonical_header(parts: &Parts, name: &str, out: &mut Vec<u8>) -> Result<(), 
     Ok(())
 }
 
-fn unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
-}
-
-fn percent_encode(out: &mut Vec<u8>, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-}
-
-/// A query parameter's value. What is no encoding stays as it is: the signature will not match.
-fn percent_decode(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return text.into();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let pair = || Some(hex_digit(*tail.first()?)? << 4 | hex_digit(*tail.get(1)?)?);
-        let decoded = (first == b'%').then(pair).flatten();
-        bytes.push(decoded.unwrap_or(first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).map_or_else(|_| text.into(), Cow::Owned)
-}
-
 /// The path, dots resolved, each byte encoded once more than it was received.
 fn canonical_path(path: &str, out: &mut Vec<u8>) {
     let mut segments: Vec<&str> = Vec::new();
@@ -431,7 +409,7 @@ fn canonical_path(path: &str, out: &mut Vec<u8>) {
     for segment in &segments {
         out.push(b'/');
         for byte in segment.bytes() {
-            if unreserved(byte) { out.push(byte) } else { percent_encode(out, byte) }
+            encoded(byte, out);
         }
     }
     if segments.is_empty() || path.ends_with('/') {
@@ -439,21 +417,37 @@ fn canonical_path(path: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// The query's parameters as received (clients encode them already), sorted by name and value; without the signature,
+fn encoded(byte: u8, out: &mut Vec<u8>) {
+    if uri::unreserved(byte) { out.push(byte) } else { uri::encode(out, byte) }
+}
+
+/// The query's parameters, encoded as clients should have done already, sorted by name and value; without the signature,
 /// where it is among them.
 fn canonical_query(query: &str, signed: bool, out: &mut Vec<u8>) {
     if query.is_empty() {
         return;
     }
-    let mut pairs: Vec<(&str, &str)> = query
+    let normal = |text: &str| {
+        let mut normal = Vec::with_capacity(text.len());
+        uri::decode(text).iter().for_each(|byte| encoded(*byte, &mut normal));
+        normal
+    };
+    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .filter(|(name, _)| !(signed && *name == "X-Amz-Signature"))
+        .map(|(name, value)| (normal(name), normal(value)))
         .collect();
     pairs.sort_unstable();
-    let encoded: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    out.extend_from_slice(encoded.join("&").as_bytes());
+    for (place, (name, value)) in pairs.iter().enumerate() {
+        if place > 0 {
+            out.push(b'&');
+        }
+        out.extend_from_slice(name);
+        out.push(b'=');
+        out.extend_from_slice(value);
+    }
 }
 
 fn hex(bytes: [u8; 32]) -> [u8; 64] {
@@ -463,10 +457,6 @@ fn hex(bytes: [u8; 32]) -> [u8; 64] {
         pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
     out
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    Some(DIGITS[usize::from(byte)]).filter(|value| *value < 16)
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

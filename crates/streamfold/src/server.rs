@@ -150,11 +150,12 @@ impl Doors {
         if !is_api(&parts) {
             return self.console.handle(parts).await.map(Either::Right);
         }
-        let answer = match self.intake.take(body, aws::REQUEST_BYTES_MAX, aws::Door::is_packed(&parts)).await {
+        let bytes_max = aws::Door::bytes_max(&parts);
+        let answer = match self.intake.take(body, bytes_max, aws::Door::is_packed(&parts)).await {
             // Its room is kept until there is an answer: the request is held, decoded, as long.
             Ok((body, _room)) => self.aws.handle(connection, parts, body).await,
-            Err(Unread::TooLarge) => aws::too_large(),
-            Err(Unread::Broken(why)) => aws::malformed(&why),
+            Err(Unread::TooLarge) => self.aws.too_large(&parts),
+            Err(Unread::Broken(why)) => self.aws.malformed(&parts, &why),
         };
         answer.map(Either::Left)
     }

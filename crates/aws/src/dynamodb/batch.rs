@@ -309,7 +309,7 @@ pub(crate) fn write(call: &Call<'_>) -> Result<Step, Fault> {
     for (name, requests) in requests {
         let table = call.table(&name)?;
         for request in requests.0 {
-            let write = one(&table, request)?;
+            let write = one(&table, request, call.origin())?;
             if !seen.insert((write.table, write.key.clone())) {
                 return Err(Fault::validation(DUPLICATES));
             }
@@ -389,7 +389,7 @@ fn check_values(requests: &[(Text<'_>, List<WriteRequest>)]) -> Result<(), Fault
     Ok(())
 }
 
-fn one(table: &Table, request: WriteRequest) -> Result<Write, Fault> {
+fn one(table: &Table, request: WriteRequest, origin: Origin) -> Result<Write, Fault> {
     let (key, op) = match (request.put.and_then(|put| put.item), request.delete.and_then(|delete| delete.key)) {
         (Some(put), _) => {
             let key = keys::of_batch_item(&table.spec.key, &put.item)?;
@@ -398,7 +398,7 @@ fn one(table: &Table, request: WriteRequest) -> Result<Write, Fault> {
         }
         (None, delete) => (keys::exact(&table.spec.key, &delete.unwrap_or_default().item)?, Op::Delete),
     };
-    Ok(Write { table: table.id, key, op, condition: None, origin: Origin::Client })
+    Ok(Write { table: table.id, key, op, condition: None, origin })
 }
 
 impl Reply {

@@ -13,7 +13,7 @@ use crate::{
 };
 use db::{Op, Table, Write, Written};
 use item::{
-    Item, KeyValue, Origin, Value,
+    Item, KeyValue, Value,
     expression::{Condition, Update},
     size,
 };
@@ -212,7 +212,7 @@ pub(crate) fn put(call: &Call<'_>) -> Result<Step, Fault> {
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::of_item(&table.spec.key, &item)?;
     keys::check_indexed(&table, &item)?;
-    let write = Write { table: table.id, key, op: Op::Put(item), condition, origin: Origin::Client };
+    let write = Write { table: table.id, key, op: Op::Put(item), condition, origin: call.origin() };
     submit(call, write, table, common, None)
 }
 
@@ -256,7 +256,7 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
     keys::check_update(&table, &update)?;
     let kept = matches!(common.returns, Returns::UpdatedOld | Returns::UpdatedNew) || !table.indexes.is_empty();
     let kept = kept.then(|| update.clone());
-    let write = Write { table: table.id, key, op: Op::Update(update), condition, origin: Origin::Client };
+    let write = Write { table: table.id, key, op: Op::Update(update), condition, origin: call.origin() };
     submit(call, write, table, common, kept)
 }
 
@@ -287,7 +287,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     bound.finish(placeholders)?;
     let table = call.table(input.table.as_deref().unwrap_or_default())?;
     let key = keys::exact(&table.spec.key, &key.item)?;
-    let write = Write { table: table.id, key, op: Op::Delete, condition, origin: Origin::Client };
+    let write = Write { table: table.id, key, op: Op::Delete, condition, origin: call.origin() };
     submit(call, write, table, common, None)
 }
 

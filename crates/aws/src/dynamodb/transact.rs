@@ -268,14 +268,14 @@ impl BoundAction {
         })
     }
 
-    fn write(self, table: TableId, key: Key) -> Write {
+    fn write(self, table: TableId, key: Key, origin: Origin) -> Write {
         let op = match (self.kind, self.update) {
             (Kind::Put, _) => Op::Put(self.image),
             (Kind::Update, Some(update)) => Op::Update(update),
             (Kind::Delete, _) => Op::Delete,
             _ => Op::Check,
         };
-        Write { table, key, op, condition: self.condition, origin: Origin::Client }
+        Write { table, key, op, condition: self.condition, origin }
     }
 }
 
@@ -338,7 +338,7 @@ fn submit(
     for ((action, table), key) in bound.into_iter().zip(tables).zip(keys) {
         let (partition, update) = (key.partition.clone(), action.update.clone());
         actions.push(Shown { table: Arc::clone(&table), partition, update, on_failure: action.on_failure });
-        writes.push(action.write(table.id, key));
+        writes.push(action.write(table.id, key, call.origin()));
     }
     Ok(Step::Transact(call.door.db.transact(writes, token), Reply { consumed, collections, actions }))
 }

@@ -9,13 +9,13 @@ const VOTE_AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/201508
     SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
     Signature=39e6a6c425f0a2a51e069488a126126474ae27509efefc09334525bc11aa45fc";
 
-fn verifier(service: &'static str) -> Verifier {
+fn verifier() -> Verifier {
     let key = AccessKey {
         id: "AKIDEXAMPLE".into(),
         secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
         access: Access::Read,
     };
-    Verifier::new(&[key], "us-east-1", service)
+    Verifier::new(&[key], "us-east-1")
 }
 
 const CALLER: Caller<'_> = Caller { key: "AKIDEXAMPLE", access: Access::Read };
@@ -51,7 +51,7 @@ fn refusal(authorization: &str, body: &str, now_ms: u64) -> String {
 }
 
 fn refusal_of(parts: &Parts, body: &str, now_ms: u64) -> String {
-    let fault = verifier("dynamodb").verify(parts, body.as_bytes(), now_ms).expect_err("refused");
+    let fault = verifier().verify("dynamodb", parts, body.as_bytes(), now_ms).expect_err("refused");
     format!("{:?}: {}", fault.code, fault.message.unwrap_or_default())
 }
 
@@ -82,18 +82,57 @@ const PRESIGNED: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
 #[test]
 fn signatures_of_other_implementations_are_accepted() {
     let vanilla = get("/", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31", None);
-    assert_eq!(verifier("service").verify(&vanilla, b"", NOW_MS), Ok(CALLER));
+    assert_eq!(verifier().verify("service", &vanilla, b"", NOW_MS), Ok(CALLER));
     let odd = get(
         "/a%20b/../c?b=2&a=1&a=0",
         "host;my-header;x-amz-date",
         "d8f597cbe9ef5cb0092e455496a14944cfa41841e8437bd2d3a4a5ae897a7bc2",
         Some("  a   b  c "),
     );
-    assert_eq!(verifier("service").verify(&odd, b"", NOW_MS), Ok(CALLER));
-    let verifier = verifier("dynamodb");
+    assert_eq!(verifier().verify("service", &odd, b"", NOW_MS), Ok(CALLER));
+    let verifier = verifier();
     for _ in 0..2 {
-        assert_eq!(verifier.verify(&vote(VOTE_AUTHORIZATION), VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+        assert_eq!(verifier.verify("dynamodb", &vote(VOTE_AUTHORIZATION), VOTE.as_bytes(), NOW_MS), Ok(CALLER));
     }
+}
+
+/// Requests to paths as botocore sends and signs them: what the URL has encoded is encoded once more.
+#[test]
+fn paths_and_queries_are_signed_as_botocore_does() {
+    const FUNCTION: &str = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Acount";
+    let request = |method: &str, uri: String, service: &str, signature: &str| {
+        let scope = format!("AKIDEXAMPLE/20150830/us-east-1/{service}/aws4_request");
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "localhost:8000")
+            .header("x-amz-date", "20150830T123600Z")
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={signature}"),
+            )
+            .body(())
+            .expect("a request")
+            .into_parts()
+            .0
+    };
+    let invoke = |qualifier: &str| {
+        let uri = format!("/2015-03-31/functions/{FUNCTION}/invocations?Qualifier={qualifier}");
+        request("POST", uri, "lambda", "4a384204f1bfc4b28ca2861aedfe5a476a0d0694ae90b2167ae451b03e6e9373")
+    };
+    let untag = |query: &str| {
+        let uri = format!("/2017-03-31/tags/{FUNCTION}?{query}");
+        request("DELETE", uri, "lambda", "41edca437208e5a142eac9ca5e7833b892afda2496dcaa9b103cea404e7d8edc")
+    };
+    let verifier = verifier();
+    // What a client leaves unencoded in the query, it signs encoded.
+    for qualifier in ["%24LATEST", "$LATEST"] {
+        assert_eq!(verifier.verify("lambda", &invoke(qualifier), b"{}", NOW_MS), Ok(CALLER));
+    }
+    assert_eq!(verifier.verify("lambda", &untag("tagKeys=b&tagKeys=a%20b"), b"", NOW_MS), Ok(CALLER));
+    assert!(verifier.verify("lambda", &untag("tagKeys=b&tagKeys=c"), b"", NOW_MS).is_err());
+    let other = verifier.verify("ssm", &invoke("%24LATEST"), b"{}", NOW_MS).expect_err("it is for Lambda");
+    assert_eq!(other.message.as_deref(), Some("Credential should be scoped to correct service: 'ssm'."));
 }
 
 #[test]
@@ -104,14 +143,14 @@ fn anything_changed_after_signing_is_refused() {
     assert!(refusal(&VOTE_AUTHORIZATION.replace("=39e6", "=39e7"), VOTE, NOW_MS).starts_with("InvalidSignature: The"));
     let mut parts = vote(VOTE_AUTHORIZATION);
     parts.headers.insert("x-amz-target", http::HeaderValue::from_static("DynamoDB_20120810.DeleteItem"));
-    assert!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS).is_err());
+    assert!(verifier().verify("dynamodb", &parts, VOTE.as_bytes(), NOW_MS).is_err());
 }
 
 #[test]
 fn a_presigned_request_is_good_for_as_long_as_it_says() {
-    let verifier = verifier("dynamodb");
+    let verifier = verifier();
     for after_s in [0, 3600] {
-        assert_eq!(verifier.verify(&presigned(PRESIGNED), b"", NOW_MS + after_s * 1000), Ok(CALLER));
+        assert_eq!(verifier.verify("dynamodb", &presigned(PRESIGNED), b"", NOW_MS + after_s * 1000), Ok(CALLER));
     }
     expect_test::expect![[r#"
         InvalidSignature: Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T133601Z - 60 min.)
@@ -142,14 +181,14 @@ fn a_session_token_is_taken() {
         "d9a2d6d3a10f8921069d2797b1233d1b0bf8d357eb79da8fd87360986d06b082",
     ));
     parts.headers.insert("x-amz-security-token", http::HeaderValue::from_static("session/token=="));
-    assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+    assert_eq!(verifier().verify("dynamodb", &parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
 }
 
 #[test]
 fn of_a_parameter_given_twice_the_first_counts() {
     for again in ["Credential=", "Credential=a/b", "Signature="] {
         let parts = vote(&format!("{VOTE_AUTHORIZATION}, {again}"));
-        assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+        assert_eq!(verifier().verify("dynamodb", &parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
     }
 }
 
@@ -163,7 +202,7 @@ fn a_request_longer_than_is_hashed_at_once_is_accepted() {
         "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;my-header;x-amz-date, Signature={signature}"
     ));
     parts.headers.insert("my-header", http::HeaderValue::from_str(&long).expect("a header's value"));
-    assert_eq!(verifier("dynamodb").verify(&parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
+    assert_eq!(verifier().verify("dynamodb", &parts, VOTE.as_bytes(), NOW_MS), Ok(CALLER));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{Access, REQUEST_BYTES_MAX};
+use db::StreamRead;
 use flate2::{Compression, write::GzEncoder};
+use item::{Origin, Seq};
 use std::io::Write;
 
 fn post(target: &str) -> http::request::Builder {
@@ -57,6 +59,35 @@ fn a_page_of_another_host_cannot_use_an_unsigned_door() {
 
 fn key(id: &str, access: Access) -> AccessKey {
     AccessKey { id: id.into(), secret: "secret".into(), access }
+}
+
+#[test]
+fn writes_of_functions_say_how_many_functions_they_came_through() {
+    let house = House::furnished();
+    let key = "'TableName':'votes','Key':{'id':{'S':'1'}}";
+    let put = "'TableName':'votes','Item':{'id':{'S':'1'}}";
+    let writes = [
+        ("PutItem", format!("{{{put}}}")),
+        (
+            "UpdateItem",
+            format!("{{{key},'UpdateExpression':'SET a = :a','ExpressionAttributeValues':{{':a':{{'N':'1'}}}}}}"),
+        ),
+        ("DeleteItem", format!("{{{key}}}")),
+        ("BatchWriteItem", "{'RequestItems':{'votes':[{'PutRequest':{'Item':{'id':{'S':'1'}}}}]}}".to_owned()),
+        ("TransactWriteItems", format!("{{'TransactItems':[{{'Delete':{{{key}}}}}]}}")),
+    ];
+    let trace = "Root=1-6571ab3c-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=3:87bd80c0:0";
+    for headers in [&[("x-amzn-trace-id", trace)][..], &[]] {
+        for (operation, body) in &writes {
+            let answer = house.ask_as(operation, &body.replace('\'', "\""), headers);
+            assert!(answer.starts_with('{'), "{operation}: {answer}");
+        }
+    }
+    let table = house.db.table("votes").expect("the table is there");
+    let read = StreamRead { table: table.id, shard: None, from: Seq(0), records_max: 100, bytes_max: 1 << 20 };
+    let changes = house.db.changes(&read).expect("the log reads").changes;
+    let origins: Vec<Origin> = changes.iter().map(|change| change.origin).collect();
+    assert_eq!(origins, [[Origin::Function { depth: 3 }; 5], [Origin::Client; 5]].concat());
 }
 
 #[test]

@@ -1,24 +1,9 @@
-//! The JSON 1.0 protocol: error codes, statuses and headers. The one place that words `db::Error` as AWS does.
+//! Why requests are refused: AWS's errors, with their names, statuses and words. The one place that words `db::Error` as
+//! AWS does. How an error is put into an answer is the protocol's affair.
 
 use crate::json::{self, Malformed};
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http::StatusCode;
 use item::{Item, KeyError, KeyKind, PARTITION_BYTES_MAX, codec::DecodeError, expression::Invalid};
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
-};
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
-/// A body in one piece.
-pub type Body = Full<Bytes>;
-
-const X_AMZN_REQUESTID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const X_AMZ_CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
-
-/// Largest request AWS takes.
-pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// An error's type, as clients match on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,57 +11,117 @@ pub(crate) enum Code {
     AccessDenied,
     ConditionalCheckFailed,
     ExpiredIterator,
+    HierarchyLevelLimitExceeded,
     IdempotentParameterMismatch,
     IncompleteSignature,
     InternalServerError,
+    InvalidAllowedPattern,
+    InvalidFilterKey,
+    InvalidFilterOption,
+    InvalidFilterValue,
+    InvalidNextToken,
+    InvalidParameterValue,
+    InvalidRequestContent,
+    InvalidResourceId,
+    InvalidResourceType,
     InvalidSignature,
     LimitExceeded,
     MissingAuthenticationToken,
+    ParameterAlreadyExists,
+    ParameterLimitExceeded,
+    ParameterNotFound,
+    ParameterPatternMismatch,
+    ParameterVersionNotFound,
+    PreconditionFailed,
+    RecursiveInvocation,
     RequestTooLarge,
+    ResourceConflict,
     ResourceInUse,
     ResourceNotFound,
     Serialization,
+    Service,
     TableNotFound,
     Throttling,
+    TooManyRequests,
+    TooManyTags,
     TransactionCanceled,
     TransactionConflict,
     TrimmedDataAccess,
     UnknownOperation,
     UnrecognizedClient,
+    UnsupportedParameterType,
     Validation,
 }
 
 impl Code {
-    /// `__type`, in full.
-    fn name(self) -> &'static str {
+    /// The error's name, without the service that it belongs to.
+    pub fn name(self) -> &'static str {
         match self {
-            Code::AccessDenied => "com.amazon.coral.service#AccessDeniedException",
-            Code::ConditionalCheckFailed => "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-            Code::ExpiredIterator => "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException",
-            Code::IdempotentParameterMismatch => {
-                "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"
-            }
-            Code::IncompleteSignature => "com.amazon.coral.service#IncompleteSignatureException",
-            Code::InternalServerError => "com.amazonaws.dynamodb.v20120810#InternalServerError",
-            Code::InvalidSignature => "com.amazon.coral.service#InvalidSignatureException",
-            Code::LimitExceeded => "com.amazonaws.dynamodb.v20120810#LimitExceededException",
-            Code::MissingAuthenticationToken => "com.amazon.coral.service#MissingAuthenticationTokenException",
-            Code::RequestTooLarge => "com.amazon.coral.service#RequestEntityTooLargeException",
-            Code::ResourceInUse => "com.amazonaws.dynamodb.v20120810#ResourceInUseException",
-            Code::ResourceNotFound => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
-            Code::Serialization => "com.amazon.coral.service#SerializationException",
-            Code::TableNotFound => "com.amazonaws.dynamodb.v20120810#TableNotFoundException",
-            Code::Throttling => "com.amazon.coral.availability#ThrottlingException",
-            Code::TransactionCanceled => "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            Code::TransactionConflict => "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
-            Code::TrimmedDataAccess => "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",
-            Code::UnknownOperation => "com.amazon.coral.service#UnknownOperationException",
-            Code::UnrecognizedClient => "com.amazon.coral.service#UnrecognizedClientException",
-            Code::Validation => "com.amazon.coral.validate#ValidationException",
+            Code::AccessDenied => "AccessDeniedException",
+            Code::ConditionalCheckFailed => "ConditionalCheckFailedException",
+            Code::ExpiredIterator => "ExpiredIteratorException",
+            Code::HierarchyLevelLimitExceeded => "HierarchyLevelLimitExceededException",
+            Code::IdempotentParameterMismatch => "IdempotentParameterMismatchException",
+            Code::IncompleteSignature => "IncompleteSignatureException",
+            Code::InternalServerError => "InternalServerError",
+            Code::InvalidAllowedPattern => "InvalidAllowedPatternException",
+            Code::InvalidFilterKey => "InvalidFilterKey",
+            Code::InvalidFilterOption => "InvalidFilterOption",
+            Code::InvalidFilterValue => "InvalidFilterValue",
+            Code::InvalidNextToken => "InvalidNextToken",
+            Code::InvalidParameterValue => "InvalidParameterValueException",
+            Code::InvalidRequestContent => "InvalidRequestContentException",
+            Code::InvalidResourceId => "InvalidResourceId",
+            Code::InvalidResourceType => "InvalidResourceType",
+            Code::InvalidSignature => "InvalidSignatureException",
+            Code::LimitExceeded => "LimitExceededException",
+            Code::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Code::ParameterAlreadyExists => "ParameterAlreadyExists",
+            Code::ParameterLimitExceeded => "ParameterLimitExceeded",
+            Code::ParameterNotFound => "ParameterNotFound",
+            Code::ParameterPatternMismatch => "ParameterPatternMismatchException",
+            Code::ParameterVersionNotFound => "ParameterVersionNotFound",
+            Code::PreconditionFailed => "PreconditionFailedException",
+            Code::RecursiveInvocation => "RecursiveInvocationException",
+            Code::RequestTooLarge => "RequestEntityTooLargeException",
+            Code::ResourceConflict => "ResourceConflictException",
+            Code::ResourceInUse => "ResourceInUseException",
+            Code::ResourceNotFound => "ResourceNotFoundException",
+            Code::Serialization => "SerializationException",
+            Code::Service => "ServiceException",
+            Code::TableNotFound => "TableNotFoundException",
+            Code::Throttling => "ThrottlingException",
+            Code::TooManyRequests => "TooManyRequestsException",
+            Code::TooManyTags => "TooManyTagsError",
+            Code::TransactionCanceled => "TransactionCanceledException",
+            Code::TransactionConflict => "TransactionConflictException",
+            Code::TrimmedDataAccess => "TrimmedDataAccessException",
+            Code::UnknownOperation => "UnknownOperationException",
+            Code::UnrecognizedClient => "UnrecognizedClientException",
+            Code::UnsupportedParameterType => "UnsupportedParameterType",
+            Code::Validation => "ValidationException",
         }
     }
 
-    fn status(self) -> StatusCode {
+    /// What stands before the name in `__type` at DynamoDB.
+    pub(super) fn space(self) -> &'static str {
+        match self {
+            Code::AccessDenied
+            | Code::IncompleteSignature
+            | Code::InvalidSignature
+            | Code::MissingAuthenticationToken
+            | Code::RequestTooLarge
+            | Code::Serialization
+            | Code::UnknownOperation
+            | Code::UnrecognizedClient => "com.amazon.coral.service",
+            Code::Throttling => "com.amazon.coral.availability",
+            Code::Validation => "com.amazon.coral.validate",
+            _ => "com.amazonaws.dynamodb.v20120810",
+        }
+    }
+
+    /// The status of an error at services whose operations are targets: the error's type tells the rest.
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Code::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -84,14 +129,59 @@ impl Code {
         }
     }
 
-    /// Some of AWS's errors capitalise the field.
-    fn message_field(self) -> &'static str {
+    /// The status of an error at services whose operations are paths.
+    pub(super) fn rest_status(self) -> StatusCode {
+        match self {
+            Code::AccessDenied
+            | Code::IncompleteSignature
+            | Code::InvalidSignature
+            | Code::MissingAuthenticationToken
+            | Code::UnrecognizedClient => StatusCode::FORBIDDEN,
+            Code::ResourceNotFound | Code::UnknownOperation => StatusCode::NOT_FOUND,
+            Code::ResourceConflict => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::Throttling | Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Code::Service => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => self.status(),
+        }
+    }
+
+    /// Some of DynamoDB's errors capitalise the field.
+    pub(super) fn message_field(self) -> &'static str {
         match self {
             Code::Serialization
             | Code::AccessDenied
             | Code::IdempotentParameterMismatch
             | Code::TransactionCanceled => "Message",
             _ => "message",
+        }
+    }
+
+    /// And so do some of Lambda's, which are others.
+    pub(super) fn rest_message_field(self) -> &'static str {
+        match self {
+            Code::AccessDenied
+            | Code::RecursiveInvocation
+            | Code::ResourceInUse
+            | Code::ResourceNotFound
+            | Code::Service => "Message",
+            _ => "message",
+        }
+    }
+
+    /// Whose fault an error of a path is, as Lambda's own errors tell; those of what stands before it do not.
+    pub(super) fn whose(self) -> Option<&'static str> {
+        match self {
+            Code::InvalidParameterValue
+            | Code::InvalidRequestContent
+            | Code::PreconditionFailed
+            | Code::RecursiveInvocation
+            | Code::ResourceConflict
+            | Code::ResourceInUse
+            | Code::ResourceNotFound
+            | Code::TooManyRequests => Some("User"),
+            Code::Service => Some("Service"),
+            _ => None,
         }
     }
 }
@@ -106,6 +196,8 @@ pub(crate) struct Fault {
     pub item: Option<Box<Item>>,
     /// `CancellationReasons`, one for each action of a transaction.
     pub reasons: Vec<Reason>,
+    /// `Reason`: which limit a call of a function met.
+    pub limit: Option<&'static str>,
 }
 
 /// Why an action stood in the way of its transaction, or that it did not.
@@ -123,7 +215,7 @@ impl Reason {
         }
     }
 
-    fn write(&self, mut object: json::Object<'_>) {
+    pub(super) fn write(&self, mut object: json::Object<'_>) {
         object.text("Code", self.code());
         if let Some(fault) = &self.0 {
             if let Some(item) = &fault.item {
@@ -145,12 +237,12 @@ impl From<Fault> for Reason {
 
 impl Fault {
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: Some(message.into()), item: None, reasons: Vec::new() }
+        Fault { message: Some(message.into()), ..Fault::bare(code) }
     }
 
     /// An error of which AWS says nothing more.
     pub fn bare(code: Code) -> Fault {
-        Fault { code, message: None, item: None, reasons: Vec::new() }
+        Fault { code, message: None, item: None, reasons: Vec::new(), limit: None }
     }
 
     /// A transaction of which nothing happened.
@@ -179,25 +271,6 @@ impl Fault {
     /// A table that a control operation names.
     pub fn no_table_named(name: &str) -> Fault {
         Fault::new(Code::ResourceNotFound, format!("Requested resource not found: Table: {name} not found"))
-    }
-
-    fn body(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(192);
-        let mut object = json::Object::new(&mut out);
-        object.text("__type", self.code.name());
-        if !self.reasons.is_empty() {
-            let mut reasons = object.array("CancellationReasons");
-            self.reasons.iter().for_each(|reason| reason.write(reasons.object()));
-            reasons.end();
-        }
-        if let Some(message) = &self.message {
-            object.text(self.code.message_field(), message);
-        }
-        if let Some(item) = &self.item {
-            object.item("Item", item);
-        }
-        object.end();
-        out
     }
 }
 
@@ -323,114 +396,4 @@ pub(crate) fn trimmed() -> Fault {
         Code::TrimmedDataAccess,
         "The operation attempted to read past the oldest stream record in a shard. Try again with TRIM_HORIZON",
     )
-}
-
-/// Makes `x-amzn-RequestId`s: unlike one another, nothing depends on them, so they need none of `db`'s dice.
-pub(crate) struct RequestIds {
-    seed: u64,
-    next: AtomicU64,
-}
-
-/// Characters of a request id.
-const ID_CHARACTERS: usize = 52;
-
-impl RequestIds {
-    pub fn new() -> RequestIds {
-        RequestIds { seed: RandomState::new().hash_one("request ids"), next: AtomicU64::new(0) }
-    }
-
-    fn next(&self) -> HeaderValue {
-        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let number = self.next.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        let mut id = [0u8; ID_CHARACTERS];
-        for (half, characters) in id.chunks_mut(ID_CHARACTERS / 2).enumerate() {
-            // 26 characters of five bits: 128 bits and two zeros.
-            let mut bits = xxh3_128_with_seed(&number, self.seed.wrapping_add(half as u64));
-            for character in characters {
-                *character = ALPHABET[(bits & 31) as usize];
-                bits >>= 5;
-            }
-        }
-        HeaderValue::from_bytes(&id).expect("letters and digits are a header")
-    }
-}
-
-/// Puts a body and AWS's headers together. The server adds `Date` and `Content-Length`.
-pub(crate) fn respond(ids: &RequestIds, outcome: Result<Vec<u8>, Fault>) -> Response<Body> {
-    let (status, body) = match outcome {
-        Ok(body) => (StatusCode::OK, body),
-        Err(fault) => (fault.code.status(), fault.body()),
-    };
-    let checksum = crc32fast::hash(&body);
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.reserve(4);
-    headers.insert(header::SERVER, HeaderValue::from_static("Server"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    headers.insert(X_AMZN_REQUESTID, ids.next());
-    headers.insert(X_AMZ_CRC32, HeaderValue::from(checksum));
-    response
-}
-
-/// A request of more than [`REQUEST_BYTES_MAX`], which AWS answers with 413 before it looks at anything.
-#[must_use]
-pub fn too_large() -> Response<Body> {
-    respond(&RequestIds::new(), Err(request_too_large()))
-}
-
-pub(crate) fn request_too_large() -> Fault {
-    Fault::new(Code::RequestTooLarge, format!("Request size exceeded the maximum of {REQUEST_BYTES_MAX} bytes"))
-}
-
-/// A request whose HTTP could not be read to its end; `why` is for the person who looks at it.
-#[must_use]
-pub fn malformed(why: &str) -> Response<Body> {
-    respond(&RequestIds::new(), Err(Fault::new(Code::Serialization, why)))
-}
-
-/// A fixed answer outside the protocol, as AWS gives to health checks and strangers.
-pub(crate) fn text(ids: &RequestIds, status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::SERVER, HeaderValue::from_static("Server"));
-    headers.insert(X_AMZN_REQUESTID, ids.next());
-    headers.insert(X_AMZ_CRC32, HeaderValue::from(crc32fast::hash(text.as_bytes())));
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn request_ids_have_52_letters_and_digits_and_differ() {
-        let ids = RequestIds::new();
-        let (one, two) = (ids.next(), ids.next());
-        assert_ne!(one, two);
-        for id in [one, two] {
-            let text = id.to_str().expect("ascii");
-            assert_eq!(text.len(), 52);
-            assert!(text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()), "{text}");
-        }
-    }
-
-    #[test]
-    fn errors_carry_aws_types_and_checksums() {
-        let ids = RequestIds::new();
-        let error = db::Error::ConditionFailed { item: None };
-        let response = respond(&ids, Err(Fault::from(error)));
-        assert_eq!(response.status(), 400);
-        let fault = Fault::from(db::Error::TableNotFound("t1".into()));
-        let body = String::from_utf8(fault.body()).expect("utf-8");
-        assert_eq!(
-            body,
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found: Table: t1 not found"}"#
-        );
-        let response = respond(&ids, Err(fault));
-        assert_eq!(response.headers()["x-amz-crc32"], crc32fast::hash(body.as_bytes()).to_string());
-        assert_eq!(too_large().status(), 413);
-        assert_eq!(respond(&ids, Err(Fault::from(db::Error::Poisoned("disk".into())))).status(), 500);
-    }
 }
