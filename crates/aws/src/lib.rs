@@ -6,9 +6,11 @@
 
 #[macro_use]
 mod json;
+mod checks;
 mod denial;
 mod dynamodb;
 mod inflate;
+mod lambda;
 mod lineage;
 mod metrics;
 mod protocol;
@@ -75,6 +77,15 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
+/// What else is spoken for, where functions run.
+#[derive(Clone)]
+pub struct Rooms {
+    /// Functions and parameters.
+    pub control: control::Control,
+    /// What feeds functions.
+    pub triggers: Arc<triggers::Triggers>,
+}
+
 /// The door. Clones share it.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -83,6 +94,7 @@ pub struct Door(Arc<Inner>);
 pub(crate) struct Inner {
     pub db: db::Db,
     pub config: Config,
+    rooms: Option<Rooms>,
     /// `None` where signatures are taken as given.
     verifier: Option<Verifier>,
     metrics: Metrics,
@@ -96,14 +108,34 @@ pub(crate) struct Inner {
 /// would hold one up for longer than half a millisecond.
 const BODY_INLINE_MAX: usize = 256 * 1024;
 
+impl Inner {
+    /// The rooms of functions and parameters.
+    pub fn rooms(&self) -> Result<&Rooms, Fault> {
+        let missing = || Fault::new(Code::UnknownOperation, "Functions and parameters do not work on this server");
+        self.rooms.as_ref().ok_or_else(missing)
+    }
+}
+
 impl Door {
+    /// A door to tables and streams alone.
     #[must_use]
     pub fn new(db: db::Db, config: Config) -> Door {
+        Door::build(db, config, None)
+    }
+
+    /// A door to functions and parameters as well.
+    #[must_use]
+    pub fn with_rooms(db: db::Db, config: Config, rooms: Rooms) -> Door {
+        Door::build(db, config, Some(rooms))
+    }
+
+    fn build(db: db::Db, config: Config, rooms: Option<Rooms>) -> Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region));
         Door(Arc::new(Inner {
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
             config,
+            rooms,
             verifier,
             metrics: Metrics::new(ROUTES.len()),
             ids: RequestIds::new(),

@@ -3,11 +3,12 @@
 use crate::{
     Access, Inner,
     dynamodb::{backups, batch, items, query, tables, tags, transact, ttl},
+    lambda::{self, functions, invoke, mappings},
     lineage,
     protocol::{Answer, Code, Fault, REQUEST_BYTES_MAX},
     retry,
-    service::{DYNAMODB, LAMBDA, STREAMS, Service, X_AMZ_TARGET, split_target},
-    streams, uri,
+    service::{DYNAMODB, LAMBDA, SSM, STREAMS, Service, X_AMZ_TARGET, split_target},
+    ssm, streams, uri,
 };
 use db::{RetryToken, Table, Ticket, Transacted, Written};
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
@@ -137,6 +138,34 @@ const fn stream(name: &'static str, begin: Begin) -> Route {
     route(&STREAMS, name, Access::Read, begin)
 }
 
+const fn at(name: &'static str, method: &'static str, path: &'static str, needs: Access, begin: Begin) -> Route {
+    Route { address: Address::Path(method, path), ..route(&LAMBDA, name, needs, begin) }
+}
+
+const fn looks(name: &'static str, path: &'static str, begin: Begin) -> Route {
+    at(name, "GET", path, Access::Read, begin)
+}
+
+const fn posts(name: &'static str, path: &'static str, begin: Begin) -> Route {
+    at(name, "POST", path, Access::Write, begin)
+}
+
+const fn puts(name: &'static str, path: &'static str, begin: Begin) -> Route {
+    at(name, "PUT", path, Access::Write, begin)
+}
+
+const fn deletes(name: &'static str, path: &'static str, begin: Begin) -> Route {
+    at(name, "DELETE", path, Access::Write, begin)
+}
+
+const fn asks(name: &'static str, begin: Begin) -> Route {
+    route(&SSM, name, Access::Read, begin)
+}
+
+const fn tells(name: &'static str, begin: Begin) -> Route {
+    route(&SSM, name, Access::Write, begin)
+}
+
 /// Looked through from the top: the busiest stand first.
 pub(crate) static ROUTES: &[Route] = &[
     writes("PutItem", items::put),
@@ -167,6 +196,42 @@ pub(crate) static ROUTES: &[Route] = &[
     writes("UpdateContinuousBackups", backups::update),
     reads("DescribeLimits", tables::describe_limits),
     reads("DescribeEndpoints", tables::describe_endpoints),
+    posts(INVOKE, "/2015-03-31/functions/*/invocations", invoke::invoke).up_to(invoke::PAYLOAD_BYTES_MAX),
+    posts("lambda:CreateFunction", "/2015-03-31/functions", functions::create).up_to(functions::REQUEST_BYTES_MAX),
+    puts("lambda:UpdateFunctionCode", "/2015-03-31/functions/*/code", functions::update_code)
+        .up_to(functions::REQUEST_BYTES_MAX),
+    puts(
+        "lambda:UpdateFunctionConfiguration",
+        "/2015-03-31/functions/*/configuration",
+        functions::update_configuration,
+    ),
+    looks("lambda:GetFunction", "/2015-03-31/functions/*", functions::get),
+    looks("lambda:GetFunctionConfiguration", "/2015-03-31/functions/*/configuration", functions::get_configuration),
+    looks("lambda:ListFunctions", "/2015-03-31/functions", functions::list),
+    looks("lambda:ListVersionsByFunction", "/2015-03-31/functions/*/versions", functions::list_versions),
+    deletes("lambda:DeleteFunction", "/2015-03-31/functions/*", functions::delete),
+    puts("lambda:PutFunctionConcurrency", "/2017-10-31/functions/*/concurrency", lambda::put_concurrency),
+    looks("lambda:GetFunctionConcurrency", "/2019-09-30/functions/*/concurrency", lambda::get_concurrency),
+    deletes("lambda:DeleteFunctionConcurrency", "/2017-10-31/functions/*/concurrency", lambda::delete_concurrency),
+    posts("lambda:CreateEventSourceMapping", "/2015-03-31/event-source-mappings", mappings::create),
+    puts("lambda:UpdateEventSourceMapping", "/2015-03-31/event-source-mappings/*", mappings::update),
+    looks("lambda:GetEventSourceMapping", "/2015-03-31/event-source-mappings/*", mappings::get),
+    looks("lambda:ListEventSourceMappings", "/2015-03-31/event-source-mappings", mappings::list),
+    deletes("lambda:DeleteEventSourceMapping", "/2015-03-31/event-source-mappings/*", mappings::delete),
+    posts("lambda:TagResource", "/2017-03-31/tags/*", lambda::tags::tag),
+    deletes("lambda:UntagResource", "/2017-03-31/tags/*", lambda::tags::untag),
+    looks("lambda:ListTags", "/2017-03-31/tags/*", lambda::tags::list),
+    looks("lambda:GetAccountSettings", "/2016-08-19/account-settings", lambda::account_settings),
+    asks("ssm:GetParameter", ssm::get::one),
+    asks("ssm:GetParameters", ssm::get::several),
+    asks("ssm:GetParametersByPath", ssm::get::by_path),
+    asks("ssm:DescribeParameters", ssm::describe::describe),
+    asks("ssm:ListTagsForResource", ssm::tags::list),
+    tells("ssm:PutParameter", ssm::put::put),
+    tells("ssm:DeleteParameter", ssm::put::delete),
+    tells("ssm:DeleteParameters", ssm::put::delete_several),
+    tells("ssm:AddTagsToResource", ssm::tags::add),
+    tells("ssm:RemoveTagsFromResource", ssm::tags::remove),
 ];
 
 /// Operations of DynamoDB that a client may expect and that do not work here, or not yet.

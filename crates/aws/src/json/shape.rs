@@ -83,8 +83,8 @@ macro_rules! refuse {
 pub(crate) const NOT_A_STRUCTURE: &str = "Start of structure or map found where not expected";
 
 /// A request structure: every field optional (`null` is absent), unknown fields ignored, of repeated ones the last
-/// counts. The structure's name is AWS's, because AWS names it in complaints; `list:` and `map:` say where it stands,
-/// which decides AWS's words for a scalar in its place.
+/// counts. DynamoDB names the structure in complaints, so its name is AWS's, and where it stands (`request`, `member`,
+/// `field`) decides AWS's words for a scalar in its place; `plain` ones are other services'.
 macro_rules! shape {
     ($(#[$meta:meta])* $name:ident $(<$life:lifetime>)? ($place:ident) { $($wire:literal => $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
@@ -110,7 +110,7 @@ macro_rules! shape {
                 bool(|_| shape!(@scalar $place).to_string())
                 number(|_| shape!(@scalar $place).to_string())
                 string(shape!(@scalar $place))
-                list(concat!("Unrecognized collection type class com.amazonaws.dynamodb.v20120810.", stringify!($name)))
+                list(shape!(@list $place $name))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
@@ -125,6 +125,11 @@ macro_rules! shape {
             }
         }
     };
+    (@list plain $name:ident) => { "Start of list found where not expected" };
+    (@list $place:ident $name:ident) => {
+        concat!("Unrecognized collection type class com.amazonaws.dynamodb.v20120810.", stringify!($name))
+    };
+    (@scalar plain) => { "Unexpected value type in payload" };
     (@scalar request) => { "Unexpected value type in payload" };
     (@scalar member) => { "Unexpected value type in payload" };
     (@scalar field) => { "Unexpected field type" };

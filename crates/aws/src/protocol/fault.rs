@@ -49,7 +49,6 @@ pub(crate) enum Code {
     TrimmedDataAccess,
     UnknownOperation,
     UnrecognizedClient,
-    UnsupportedParameterType,
     Validation,
 }
 
@@ -98,7 +97,6 @@ impl Code {
             Code::TrimmedDataAccess => "TrimmedDataAccessException",
             Code::UnknownOperation => "UnknownOperationException",
             Code::UnrecognizedClient => "UnrecognizedClientException",
-            Code::UnsupportedParameterType => "UnsupportedParameterType",
             Code::Validation => "ValidationException",
         }
     }

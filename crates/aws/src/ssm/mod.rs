@@ -1,8 +1,13 @@
-//! SSM's operations on parameters.
+//! SSM's operations on parameters. Knows JSON shapes and AWS's words; what a parameter is, is `control`'s.
 
-use wire::Place;
+pub(crate) mod describe;
+mod fault;
+mod filter;
+pub(crate) mod get;
+mod name;
+mod page;
+pub(crate) mod put;
+mod shown;
+pub(crate) mod tags;
 
-/// The ARN of a parameter: a name that is a path brings its slash along.
-pub(crate) fn arn(place: &Place, name: &str) -> String {
-    place.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
-}
+pub(crate) use name::arn;
