@@ -88,6 +88,7 @@ fn letters_of_days_lists_steps_names_and_years_are_understood() {
             "cron(0 12 L-2 * ? *)",
             "cron(0 12 15W * ? *)",
             "cron(0 12 1W * ? *)",
+            "cron(0 12 1W 8 ? *)",
             "cron(0 12 31W * ? *)",
             "cron(0 12 LW * ? *)",
             "cron(0 12 1,15,L * ? *)",
@@ -112,6 +113,7 @@ fn letters_of_days_lists_steps_names_and_years_are_understood() {
             cron(0 12 L-2 * ? *): Thu 2026-01-29T12:00:00Z, Thu 2026-02-26T12:00:00Z, Sun 2026-03-29T12:00:00Z
             cron(0 12 15W * ? *): Thu 2026-01-15T12:00:00Z, Mon 2026-02-16T12:00:00Z, Mon 2026-03-16T12:00:00Z
             cron(0 12 1W * ? *): Mon 2026-02-02T12:00:00Z, Mon 2026-03-02T12:00:00Z, Wed 2026-04-01T12:00:00Z
+            cron(0 12 1W 8 ? *): Mon 2026-08-03T12:00:00Z, Mon 2027-08-02T12:00:00Z, Tue 2028-08-01T12:00:00Z
             cron(0 12 31W * ? *): Fri 2026-01-30T12:00:00Z, Tue 2026-03-31T12:00:00Z, Fri 2026-05-29T12:00:00Z
             cron(0 12 LW * ? *): Fri 2026-01-30T12:00:00Z, Fri 2026-02-27T12:00:00Z, Tue 2026-03-31T12:00:00Z
             cron(0 12 1,15,L * ? *): Thu 2026-01-15T12:00:00Z, Sat 2026-01-31T12:00:00Z, Sun 2026-02-01T12:00:00Z
