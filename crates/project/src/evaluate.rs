@@ -4,6 +4,7 @@
 
 use crate::field::{Field, short};
 use crate::intrinsics::{Argument, Call, FUNCTIONS, Piece, call, pieces};
+use crate::resources::elsewhere;
 use crate::scope::{Progress, Scope};
 use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Node, Value};
@@ -24,6 +25,15 @@ impl Scope<'_> {
             Some(call) => self.call(&call, field),
             None => Some(self.resolve_members(field)),
         }
+    }
+
+    /// The members of a map that are called `keys`, without calls. The others are not looked at: what they need may exist
+    /// only on AWS, where alone it matters.
+    pub(crate) fn resolve_some(&self, field: &Field<'_>, keys: &[&str]) -> Node {
+        let Value::Map(entries) = &field.node.value else { return Node::broken(field.node.span) };
+        let wanted = entries.iter().filter(|entry| keys.contains(&entry.key.as_str())).cloned().collect();
+        let node = Node { span: field.node.span, tag: None, value: Value::Map(wanted) };
+        self.resolve_members(&field.with_node(&node))
     }
 
     /// Like [`Scope::resolve`], for a node whose tag, if it has one, is spent.
@@ -135,7 +145,9 @@ impl Scope<'_> {
         let value = match self.resource(id) {
             Some(resource) if self.is_included(resource) => match resource.resource_type {
                 Some(kind) => (kind.reference)(self, resource),
-                None => Value::Away(format!("`{id}` ({}) is not run here, so it has no name", resource.type_name)),
+                None => elsewhere::reference(self, resource).unwrap_or_else(|| {
+                    Value::Away(format!("`{id}` ({}) is not run here, so it has no name", resource.type_name))
+                }),
             },
             None if self.is_made_by_sam(id) => Value::Away(format!("`{name}` is made by SAM on AWS only")),
             _ => Value::Broken,
@@ -153,9 +165,9 @@ impl Scope<'_> {
             Some(resource) if self.is_included(resource) => match resource.resource_type {
                 Some(kind) if kind.attributes.contains(&attribute) => (kind.attribute)(self, resource, attribute),
                 Some(_) => Value::Broken,
-                None => {
+                None => elsewhere::arn(self, resource).filter(|_| attribute == "Arn").unwrap_or_else(|| {
                     Value::Away(format!("`{id}` ({}) is not run here, so it has no {attribute}", resource.type_name))
-                }
+                }),
             },
             None if self.is_made_by_sam(id) => Value::Away(format!("`{id}` is made by SAM on AWS only")),
             _ => Value::Broken,
