@@ -36,6 +36,23 @@ impl Scope<'_> {
         self.resolve_members(&field.with_node(&node))
     }
 
+    /// The branch that `Fn::If` takes, as written; the value itself if it is no such call. `None`: `AWS::NoValue`.
+    pub(crate) fn taken<'b>(&self, field: &Field<'b>) -> Option<Field<'b>> {
+        let Some(call) = call(field) else { return Some(field.clone()) };
+        let argument = call.argument.field();
+        match (call.name.as_str(), &argument.node.value) {
+            ("Ref", Value::Text { text, .. }) if text == "AWS::NoValue" => None,
+            ("Fn::If", Value::List(items)) => {
+                let verdict = argument.items().first().and_then(Field::text).and_then(|name| self.condition(&name));
+                match (items.as_slice(), verdict) {
+                    ([_, yes, no], Some(verdict)) => self.taken(&field.with_node(if verdict { yes } else { no })),
+                    _ => Some(field.clone()),
+                }
+            }
+            _ => Some(field.clone()),
+        }
+    }
+
     /// Like [`Scope::resolve`], for a node whose tag, if it has one, is spent.
     fn resolve_members(&self, field: &Field<'_>) -> Node {
         let value = match &field.node.value {

@@ -152,7 +152,8 @@ fn globals<'a>(root: &Field<'a>, sam: bool) -> Option<Field<'a>> {
     if let Some(table) = globals.get("SimpleTable") {
         table.only(&["SSESpecification"]);
     }
-    globals.get("Function").filter(|function| function.only(&functions::globals::PROPERTIES))
+    let function = globals.get("Function").filter(|function| function.only(&functions::globals::PROPERTIES))?;
+    functions::globals::is_small(&function).then_some(function)
 }
 
 /// Mappings are two maps deep and hold texts or lists of texts.

@@ -224,7 +224,8 @@ fn what_others_find_about_an_event_or_a_resource_is_placed_at_its_property() {
         triggers.yaml:47:9: error: Open.Properties.Events.Changes: at the event
         triggers.yaml:3:24: error: Count.Properties.Runtime: at a global one
         lambda-cloudformation.yaml:45:7: error: ByName.Properties.FunctionName: at a property of a resource
-        lambda-cloudformation.yaml:40:3: error: ByName: at a resource"#]].assert_eq(&found.map(|one| one.to_string().replace(&folder, "")).join("\n"));
+        lambda-cloudformation.yaml:40:3: error: ByName: at a resource"#]]
+    .assert_eq(&found.map(|one| one.to_string().replace(&folder, "")).join("\n"));
 }
 
 #[test]
@@ -251,6 +252,15 @@ fn a_missing_template_is_one_clear_line() {
         .assert_eq(&said(&folder.path().join("template.yaml")));
 }
 
+/// A template of so many functions that share an environment and have the same events.
+fn sam(environment: &str, events: &str, functions: usize) -> String {
+    let function =
+        |i| format!("  F{i}: {{ Type: AWS::Serverless::Function, Properties: {{ Events: {{ {events} }} }} }}\n");
+    let functions: String = (0..functions).map(function).collect();
+    let globals = format!("Globals: {{ Function: {{ Environment: {{ {environment} }} }} }}");
+    format!("Transform: AWS::Serverless-2016-10-31\n{globals}\nResources:\n{functions}")
+}
+
 #[test]
 fn a_long_template_full_of_faults_is_answered_shortly() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -261,6 +271,12 @@ fn a_long_template_full_of_faults_is_answered_shortly() {
         "a: 1\n".repeat(50_000),
         format!(
             "Resources: {{ A: {{ Type: 'AWS::DynamoDB::Table', Properties: {{ TableName: !Sub '{unknown}' }} }} }}"
+        ),
+        sam(&format!("Variables: {{ {} }}", (0..900).map(|i| format!("V{i}: v, ")).collect::<String>()), "", 150),
+        sam(
+            "",
+            &(0..499).map(|i| format!("E{i}: {{ Type: DynamoDB, Properties: {{ Stream: x }} }}, ")).collect::<String>(),
+            60,
         ),
     ];
     for text in templates {

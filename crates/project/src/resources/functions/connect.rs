@@ -1,7 +1,7 @@
 //! What can be checked only when everything has been read: that functions which triggers and schedules call are there,
 //! that tables whose streams they read are there and have streams, that nothing is there twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::name;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -21,10 +21,10 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
     };
     project.triggers.retain(|trigger| there(&trigger.origin, "FunctionName", &trigger.function));
     project.schedules.retain(|schedule| there(&schedule.origin, target_property(schedule), &schedule.function));
-    for (at, trigger) in project.triggers.iter().enumerate() {
+    for trigger in &project.triggers {
         source(trigger, &project.tables, scope.report);
-        twice(trigger, &project.triggers[..at], scope.report);
     }
+    twice(&project.triggers, scope.report);
     unique_names(project, scope.report);
     not_run_yet(project, scope.report);
 }
@@ -70,19 +70,14 @@ impl<'p> Named<'p> {
     }
 }
 
-/// Rules by name, once each.
+/// Rules by name, once each: a rule with several targets is several schedules.
 fn rules(schedules: &[Schedule]) -> impl Iterator<Item = Named<'_>> {
-    schedules.iter().enumerate().filter_map(|(at, schedule)| {
+    let mut seen = BTreeSet::new();
+    schedules.iter().filter_map(move |schedule| {
         let ScheduleKind::Rule { rule } = &schedule.kind else { return None };
-        let is_first = schedules[..at].iter().all(|other| !is_same_rule(other, schedule));
+        let is_first = seen.insert((rule, &schedule.origin.logical_id, &schedule.event));
         is_first.then(|| Named { event: schedule.event.as_deref(), ..Named::new(rule, &schedule.origin) })
     })
-}
-
-/// Whether two schedules are targets of one rule.
-fn is_same_rule(one: &Schedule, other: &Schedule) -> bool {
-    let is_rule = matches!(one.kind, ScheduleKind::Rule { .. });
-    is_rule && one.kind == other.kind && one.event == other.event && one.origin.logical_id == other.origin.logical_id
 }
 
 fn unique<'p>(all: impl Iterator<Item = Named<'p>>, property: &str, report: &Report) {
@@ -147,14 +142,20 @@ fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
 }
 
 /// A function reads a stream once.
-fn twice(trigger: &Trigger, before: &[Trigger], report: &Report) {
-    let same = |other: &&Trigger| other.function == trigger.function && other.source == trigger.source;
-    let Some(first) = before.iter().find(same) else { return };
-    let message = format!(
-        "the function {} reads this stream already, through {} on line {}",
-        trigger.function, first.name, first.origin.location.line
-    );
-    report.push(trigger.origin.error(stream_property(trigger), message).with_help("leave one of them out"));
+fn twice(triggers: &[Trigger], report: &Report) {
+    let mut seen: BTreeMap<(&str, &str), &Trigger> = BTreeMap::new();
+    for trigger in triggers {
+        let (Source::Table(stream) | Source::Kinesis(stream)) = &trigger.source;
+        let Some(first) = seen.get(&(trigger.function.as_str(), stream.as_str())) else {
+            seen.insert((&trigger.function, stream), trigger);
+            continue;
+        };
+        let message = format!(
+            "the function {} reads this stream already, through {} on line {}",
+            trigger.function, first.name, first.origin.location.line
+        );
+        report.push(trigger.origin.error(stream_property(trigger), message).with_help("leave one of them out"));
+    }
 }
 
 /// Triggers whose sources do not exist here yet are read and checked, and then do nothing.

@@ -52,6 +52,9 @@ const RUN: [(&str, marks::Kind, Read); 5] = [
     }),
 ];
 
+/// Most events of a function: SAM makes a resource of each, and AWS takes no more than this.
+const MAX_EVENTS: usize = 500;
+
 /// Kinds of events that are not run here.
 const NOT_RUN: [&str; 14] = [
     "AlexaSkill",
@@ -78,7 +81,7 @@ pub(super) fn read(
     function: &Function,
     project: &mut Project,
 ) {
-    let events = written.get("Events").map(|events| events.entries()).unwrap_or_default();
+    let events = written.get("Events").map(|events| events.at_most(MAX_EVENTS)).unwrap_or_default();
     let kinds: Vec<Option<(marks::Kind, Read)>> = events.iter().map(|(name, field)| kind(name, field)).collect();
     let named = events.iter().zip(&kinds);
     let named = named.map(|((name, _), kind)| (*name, kind.map_or(marks::Kind::Other, |(kind, _)| kind)));

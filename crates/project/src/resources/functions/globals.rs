@@ -1,6 +1,8 @@
 //! `Globals: Function:` laid under the properties of each function, as SAM does it: maps are merged, lists are put one
 //! after the other, and of everything else the function's own value counts. A call is one value, whatever it comes to.
 
+use std::collections::HashMap;
+
 use crate::field::Field;
 use crate::intrinsics::call;
 use crate::scope::{Resource, Scope};
@@ -50,6 +52,26 @@ pub(crate) const PROPERTIES: [&str; 40] = [
     "VpcConfig",
 ];
 
+/// Most values in the globals: each function has a copy of them.
+const MAX_VALUES: usize = 1_000;
+
+/// Whether there are few enough globals to copy; a complaint if not.
+pub(crate) fn is_small(globals: &Field<'_>) -> bool {
+    let small = count(globals.node) <= MAX_VALUES;
+    if !small {
+        globals.error(format!("at most {MAX_VALUES} values are allowed for all functions"));
+    }
+    small
+}
+
+fn count(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::List(items) => items.iter().map(count).sum(),
+        Value::Map(entries) => entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
+        _ => 0,
+    }
+}
+
 /// The properties of a SAM function with what they inherit.
 pub(super) fn merged(scope: &Scope<'_>, resource: &Resource<'_>) -> Node {
     let own = resource.properties().map(|field| field.node.clone());
@@ -98,12 +120,13 @@ fn merge(path: &str, globals: &Node, own: Node, resource: &Resource<'_>) -> Node
 
 fn merge_maps(path: &str, under: &[Entry], over: Vec<Entry>, resource: &Resource<'_>) -> Vec<Entry> {
     let mut merged: Vec<Entry> = under.to_vec();
+    let places: HashMap<&str, usize> = under.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), at)).collect();
     for entry in over {
         let below = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
-        match merged.iter_mut().find(|known| known.key == entry.key) {
-            Some(known) => {
-                let value = merge(&below, &known.value, entry.value, resource);
-                *known = Entry { key: entry.key, key_span: entry.key_span, value };
+        match places.get(entry.key.as_str()) {
+            Some(at) => {
+                let value = merge(&below, &under[*at].value, entry.value, resource);
+                merged[*at] = Entry { key: entry.key, key_span: entry.key_span, value };
             }
             None => merged.push(entry),
         }

@@ -100,21 +100,16 @@ fn is_stream(scope: &Scope<'_>, resource: &Resource<'_>, written: &Field<'_>) ->
             Some("kafka" | "mq" | "rds" | "docdb") => other("a mapping of a broker or another database"),
             _ => true,
         },
-        Some(Value::Away(why)) if is_elsewhere(scope, &arn) => other(&why),
         _ => true,
     }
 }
 
-/// Whether the value needs a resource that nobody here creates.
-fn is_elsewhere(scope: &Scope<'_>, field: &Field<'_>) -> bool {
-    let call = crate::intrinsics::call(field);
-    let id = call.and_then(|call| crate::evaluate::get_att_names(call.argument.field())).map(|(id, _)| id);
-    id.and_then(|id| scope.resource(&id)).is_none_or(|resource| resource.resource_type.is_none())
-}
-
 /// The name of the function, from its name or ARN.
 fn function(scope: &Scope<'_>, written: &Field<'_>) -> Option<String> {
-    let node = scope.resolve(written)?;
+    let Some(node) = scope.resolve(written) else {
+        written.error("has no value: a trigger calls a function");
+        return None;
+    };
     let field = written.with_node(&node);
     let text = field.name()?;
     let name = name_of(&text);

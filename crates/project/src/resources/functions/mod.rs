@@ -16,7 +16,6 @@ use super::physical::{self, Naming, plain_name, text};
 use super::properties;
 use crate::diagnostic::Severity;
 use crate::field::{Field, NO_LIMIT, short};
-use crate::intrinsics::call;
 use crate::model::{Code, Function, Runtime, RuntimeFamily};
 use crate::scope::{Resource, Scope};
 use crate::yaml::Value;
@@ -261,18 +260,6 @@ fn not_run(scope: &Scope<'_>, written: &Field<'_>, list: &[NotRun]) {
 
 /// Whether a value that is not worked out leaves its property out or holds nothing.
 fn is_nothing(scope: &Scope<'_>, field: &Field<'_>) -> bool {
-    let Some(call) = call(field) else {
-        return matches!(&field.node.value, Value::List(items) if items.is_empty());
-    };
-    let argument = call.argument.field();
-    match (call.name.as_str(), &argument.node.value) {
-        ("Ref", Value::Text { text, .. }) => text == "AWS::NoValue",
-        ("Fn::If", Value::List(_)) => {
-            let items = argument.items();
-            let [condition, yes, no] = items.as_slice() else { return false };
-            let verdict = condition.text().and_then(|name| scope.condition(&name));
-            verdict.is_some_and(|verdict| is_nothing(scope, if verdict { yes } else { no }))
-        }
-        _ => false,
-    }
+    let taken = scope.taken(field);
+    taken.is_none_or(|taken| matches!(&taken.node.value, Value::List(items) if items.is_empty()))
 }

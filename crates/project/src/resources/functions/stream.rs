@@ -182,12 +182,18 @@ fn destination(field: &Field<'_>) -> Option<String> {
     Some(arn)
 }
 
-/// The stream that `written` (before functions are worked out) names, with a complaint if it is none. The outer
-/// `Option` is whether anything more is to be said about it.
+/// The stream that `written`, a property before functions are worked out, names. None with a complaint, or with a
+/// warning if it exists only on AWS.
 pub(super) fn source(scope: &Scope<'_>, written: &Field<'_>) -> Option<Source> {
-    let node = scope.resolve(written)?;
+    let Some(node) = scope.resolve(written) else {
+        written.error("has no value: a trigger reads a stream");
+        return None;
+    };
     let field = written.with_node(&node);
-    if without_stream(scope, written, &field) {
+    if let Value::Away(why) = &node.value
+        && let Some(id) = resource(written)
+    {
+        away(scope, &field, &id, why);
         return None;
     }
     let text = field.name()?;
@@ -221,15 +227,24 @@ fn is_named_by(scope: &Scope<'_>, logical_id: &str, text: &str) -> bool {
         .any(|value| matches!(value, Value::Text { text: found, .. } if found == text))
 }
 
-/// Whether this is the stream of a table that has none, which is said here.
-fn without_stream(scope: &Scope<'_>, written: &Field<'_>, field: &Field<'_>) -> bool {
-    let asked = call(written).filter(|call| call.name == "Fn::GetAtt");
-    let id = asked.and_then(|call| get_att_names(call.argument.field())).map(|(id, _)| id);
-    let (Value::Away(why), Some(id)) = (&field.node.value, id) else { return false };
-    if scope.resource(&id).is_none_or(|resource| resource.resource_type.is_none()) {
-        return false;
+/// The resource that an attribute or a name is asked of.
+fn resource(written: &Field<'_>) -> Option<String> {
+    let call = call(written).filter(|call| call.name == "Fn::GetAtt" || call.name == "Ref")?;
+    let argument = call.argument.field();
+    get_att_names(argument).map(|(id, _)| id).or_else(|| match &argument.node.value {
+        Value::Text { text, .. } => Some(text.clone()),
+        _ => None,
+    })
+}
+
+/// Says why a resource's stream is not there: it is a table without one, or nothing that is created here.
+fn away(scope: &Scope<'_>, field: &Field<'_>, id: &str, why: &str) {
+    match scope.resource(id) {
+        Some(resource) if resource.resource_type.is_some() => {
+            let help = format!("add `StreamSpecification: {{ StreamViewType: NEW_AND_OLD_IMAGES }}` to {id}");
+            field.error_help(why.split(':').next().unwrap_or(why), help);
+        }
+        Some(_) => field.warning(format!("not run here: {why}"), Some("triggers on the streams of tables are")),
+        None => field.error(why),
     }
-    let why = why.split(':').next().unwrap_or(why);
-    field.error_help(why, format!("add `StreamSpecification: {{ StreamViewType: NEW_AND_OLD_IMAGES }}` to {id}"));
-    true
 }

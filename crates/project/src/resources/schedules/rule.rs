@@ -64,7 +64,7 @@ fn read(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
         timetable: expression.map(Timetable::new),
         missed: marks::missed_of(scope, resource),
     };
-    let targets = targets(&written);
+    let targets = targets(scope, &written);
     if targets.is_empty() {
         written.warning("a rule without targets calls nobody", None);
     }
@@ -90,9 +90,9 @@ fn on_default_bus(field: &Field<'_>) {
     }
 }
 
-fn targets<'a>(written: &Field<'a>) -> Vec<Field<'a>> {
-    let Some(field) = written.get("Targets") else { return Vec::new() };
-    let targets = field.items();
+fn targets<'a>(scope: &Scope<'_>, written: &Field<'a>) -> Vec<Field<'a>> {
+    let Some(field) = written.get("Targets").and_then(|field| scope.taken(&field)) else { return Vec::new() };
+    let targets: Vec<Field<'_>> = field.items().iter().filter_map(|target| scope.taken(target)).collect();
     if targets.len() > MAX_TARGETS {
         field.error(format!("at most {MAX_TARGETS} are allowed, found {}", targets.len()));
     }

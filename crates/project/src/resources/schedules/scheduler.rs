@@ -81,7 +81,7 @@ fn read(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
     let description = field.get("Description").and_then(|f| f.text_within(512)).unwrap_or_default();
     let missed = marks::missed_of(scope, resource);
     let name = physical::name_text(scope, resource, &NAMING);
-    let Some(target) = written.require("Target") else { return };
+    let Some(target) = written.require("Target").and_then(|target| scope.taken(&target)) else { return };
     let known: Vec<&str> = TARGET.into_iter().chain(OF_OTHERS).collect();
     if !target.only(&known) {
         return;
