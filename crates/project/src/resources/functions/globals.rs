@@ -78,7 +78,7 @@ pub(super) fn merged(scope: &Scope<'_>, resource: &Resource<'_>) -> Node {
     let empty = Node { span: resource.field.node.span, tag: None, value: Value::Map(Vec::new()) };
     let own = own.filter(|node| !matches!(node.value, Value::Null)).unwrap_or(empty);
     match inherited(scope, resource) {
-        Some(globals) => merge("", &globals, own, resource),
+        Some(globals) => merge(&globals, own, resource),
         None => own,
     }
 }
@@ -103,29 +103,27 @@ fn inherited(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<Node> {
     Some(Node { span: globals.node.span, tag: None, value: Value::Map(entries) })
 }
 
-fn merge(path: &str, globals: &Node, own: Node, resource: &Resource<'_>) -> Node {
+fn merge(globals: &Node, own: Node, resource: &Resource<'_>) -> Node {
     let is_call = |node: &Node| call(&resource.field.with_node(node)).is_some();
     if is_call(globals) || is_call(&own) {
         return own;
     }
     let value = match (&globals.value, own.value) {
-        (Value::Map(under), Value::Map(over)) => Value::Map(merge_maps(path, under, over, resource)),
-        (Value::List(under), Value::List(over)) if path != "Architectures" => {
-            Value::List(under.iter().cloned().chain(over).collect())
-        }
+        (Value::Map(under), Value::Map(over)) => Value::Map(merge_maps(under, over, resource)),
+        // SAM replaces Architectures instead, which mean nothing here.
+        (Value::List(under), Value::List(over)) => Value::List(under.iter().cloned().chain(over).collect()),
         (_, own) => own,
     };
     Node { value, ..own }
 }
 
-fn merge_maps(path: &str, under: &[Entry], over: Vec<Entry>, resource: &Resource<'_>) -> Vec<Entry> {
+fn merge_maps(under: &[Entry], over: Vec<Entry>, resource: &Resource<'_>) -> Vec<Entry> {
     let mut merged: Vec<Entry> = under.to_vec();
     let places: HashMap<&str, usize> = under.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), at)).collect();
     for entry in over {
-        let below = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
         match places.get(entry.key.as_str()) {
             Some(at) => {
-                let value = merge(&below, &under[*at].value, entry.value, resource);
+                let value = merge(&under[*at].value, entry.value, resource);
                 merged[*at] = Entry { key: entry.key, key_span: entry.key_span, value };
             }
             None => merged.push(entry),
