@@ -76,7 +76,7 @@ const READ: [&str; 8] = [
 ];
 
 /// Environment variables that belong to Lambda itself.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 18] = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
@@ -94,6 +94,7 @@ const RESERVED: [&str; 17] = [
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
     "_HANDLER",
+    "_X_AMZN_TRACE_ID",
 ];
 /// All names and values together, as Lambda counts them.
 const MAX_ENVIRONMENT: usize = 4096;
