@@ -306,6 +306,12 @@ impl Db {
         self.inner().shared.head.wait_past(seen, timeout)
     }
 
+    /// As [`Db::wait_past`], but sleeps through what changes none of these tables (or resources' records) and no schema.
+    #[must_use]
+    pub fn wait_change(&self, tables: &[TableId], seen: Seq, timeout: Duration) -> Seq {
+        self.inner().shared.head.wait_change(tables, seen, timeout)
+    }
+
     /// Whether the database was closed: [`Db::wait_past`] does not block any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {

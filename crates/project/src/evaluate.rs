@@ -4,6 +4,7 @@
 
 use crate::field::{Field, short};
 use crate::intrinsics::{Argument, Call, FUNCTIONS, Piece, call, pieces};
+use crate::resources::elsewhere;
 use crate::scope::{Progress, Scope};
 use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Node, Value};
@@ -23,6 +24,32 @@ impl Scope<'_> {
         match call(field) {
             Some(call) => self.call(&call, field),
             None => Some(self.resolve_members(field)),
+        }
+    }
+
+    /// The members of a map that are called `keys`, without calls. The others are not looked at: what they need may exist
+    /// only on AWS, where alone it matters.
+    pub(crate) fn resolve_some(&self, field: &Field<'_>, keys: &[&str]) -> Node {
+        let Value::Map(entries) = &field.node.value else { return Node::broken(field.node.span) };
+        let wanted = entries.iter().filter(|entry| keys.contains(&entry.key.as_str())).cloned().collect();
+        let node = Node { span: field.node.span, tag: None, value: Value::Map(wanted) };
+        self.resolve_members(&field.with_node(&node))
+    }
+
+    /// The branch that `Fn::If` takes, as written; the value itself if it is no such call. `None`: `AWS::NoValue`.
+    pub(crate) fn taken<'b>(&self, field: &Field<'b>) -> Option<Field<'b>> {
+        let Some(call) = call(field) else { return Some(field.clone()) };
+        let argument = call.argument.field();
+        match (call.name.as_str(), &argument.node.value) {
+            ("Ref", Value::Text { text, .. }) if text == "AWS::NoValue" => None,
+            ("Fn::If", Value::List(items)) => {
+                let verdict = argument.items().first().and_then(Field::text).and_then(|name| self.condition(&name));
+                match (items.as_slice(), verdict) {
+                    ([_, yes, no], Some(verdict)) => self.taken(&field.with_node(if verdict { yes } else { no })),
+                    _ => Some(field.clone()),
+                }
+            }
+            _ => Some(field.clone()),
         }
     }
 
@@ -135,7 +162,9 @@ impl Scope<'_> {
         let value = match self.resource(id) {
             Some(resource) if self.is_included(resource) => match resource.resource_type {
                 Some(kind) => (kind.reference)(self, resource),
-                None => Value::Away(format!("`{id}` ({}) is not run here, so it has no name", resource.type_name)),
+                None => elsewhere::reference(self, resource).unwrap_or_else(|| {
+                    Value::Away(format!("`{id}` ({}) is not run here, so it has no name", resource.type_name))
+                }),
             },
             None if self.is_made_by_sam(id) => Value::Away(format!("`{name}` is made by SAM on AWS only")),
             _ => Value::Broken,
@@ -153,9 +182,9 @@ impl Scope<'_> {
             Some(resource) if self.is_included(resource) => match resource.resource_type {
                 Some(kind) if kind.attributes.contains(&attribute) => (kind.attribute)(self, resource, attribute),
                 Some(_) => Value::Broken,
-                None => {
+                None => elsewhere::arn(self, resource).filter(|_| attribute == "Arn").unwrap_or_else(|| {
                     Value::Away(format!("`{id}` ({}) is not run here, so it has no {attribute}", resource.type_name))
-                }
+                }),
             },
             None if self.is_made_by_sam(id) => Value::Away(format!("`{id}` is made by SAM on AWS only")),
             _ => Value::Broken,

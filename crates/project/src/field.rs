@@ -2,6 +2,7 @@
 //! reports what is wrong with it, once, at its place. Knows the tree, nothing of what is in a template.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Excerpt, Location, Severity, location};
@@ -198,6 +199,12 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Where each member stands, if this is a map. Says nothing.
+    pub(crate) fn locations(&self) -> BTreeMap<String, Location> {
+        let Value::Map(entries) = &self.node.value else { return BTreeMap::new() };
+        entries.iter().map(|entry| (entry.key.clone(), self.report.location(entry.key_span))).collect()
+    }
+
     /// Like [`Field::entries`], for a section that AWS allows `most` entries; none if there are more.
     pub(crate) fn at_most(&self, most: usize) -> Vec<(&'a str, Field<'a>)> {
         let entries = self.entries();
@@ -259,6 +266,16 @@ impl<'a> Field<'a> {
                 None
             }
         }
+    }
+
+    /// A string of at most so many characters.
+    pub(crate) fn text_within(&self, most: usize) -> Option<String> {
+        let text = self.text()?;
+        if text.chars().count() > most {
+            self.error(format!("longer than {most} characters"));
+            return None;
+        }
+        Some(text)
     }
 
     /// A string of at least one character.

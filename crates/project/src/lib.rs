@@ -3,13 +3,14 @@
 //!
 //! In reading order: [`load`] finds the file; `yaml` turns text into a tree that knows its positions; `template` goes
 //! through its sections; `evaluate` works out functions; `references` checks names; `resources` holds one file for
-//! each type of resource.
+//! each type of resource, and a folder for functions and one for schedules.
 
 mod dashboard;
 mod diagnostic;
 mod evaluate;
 mod field;
 mod intrinsics;
+mod json;
 mod model;
 mod outputs;
 mod parameters;
@@ -27,8 +28,10 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Excerpt, Location, Severity};
 pub use model::{
-    AttrType, BillingMode, Chart, Dashboard, Index, KeyElement, KeyType, Note, Project, Projection, Rate, Recent,
-    StreamViewType, Table, View,
+    AttrType, BillingMode, BucketTrigger, Chart, Code, Dashboard, Function, Index, KeyElement, KeyType, Missed, Note,
+    Origin, ParameterKind, Project, Projection, Quarantine, Rate, Recent, RetryPolicy, Runtime, RuntimeFamily,
+    Schedule, ScheduleKind, Source, SsmParameter, StartingPosition, StreamViewType, Table, Trigger, TriggerSettings,
+    View, fill_stream_arns,
 };
 
 use field::{Field, Report};

@@ -1,10 +1,20 @@
 //! What a template asks for, after every parameter, condition and function in it has been worked out. Plain data for
-//! whoever creates it; knows nothing of YAML, of the engine or of the API.
+//! whoever creates it; knows nothing of YAML, of the engine or of the API. Functions and what calls them are in
+//! `functions` and `schedules`.
+
+mod functions;
+mod schedules;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::diagnostic::{Diagnostic, Location};
+pub use functions::{
+    BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
+    TriggerSettings,
+};
+pub use schedules::{Missed, ParameterKind, RetryPolicy, Schedule, ScheduleKind, SsmParameter};
+
+use crate::diagnostic::{Diagnostic, Location, Severity};
 
 /// What a warning or a note says about a project that loads: "not needed here", "not run here yet".
 pub type Note = Diagnostic;
@@ -20,6 +30,18 @@ pub struct Project {
     pub stack_name: String,
     /// Tables to create, in the order of the template. Names are unique.
     pub tables: Vec<Table>,
+    /// Functions to run, in the order of the template. Names are unique; what cannot be run here is not among them.
+    pub functions: Vec<Function>,
+    /// What streams call functions, in the order of the template. Names are unique, and each function is one of
+    /// `functions`.
+    pub triggers: Vec<Trigger>,
+    /// What buckets call functions, in the order of the template. Each function is one of `functions`.
+    pub bucket_triggers: Vec<BucketTrigger>,
+    /// What time calls functions, in the order of the template. Names are unique within each of the two services, and
+    /// each function is one of `functions`.
+    pub schedules: Vec<Schedule>,
+    /// Parameters that programs read with GetParameter, in the order of the template. Names are unique.
+    pub parameters: Vec<SsmParameter>,
     /// Dashboards, in the order of the template.
     pub dashboards: Vec<Dashboard>,
     /// Outputs by name. A stream's ARN is not known before the stream exists and stands here as
@@ -35,21 +57,84 @@ impl Project {
         self.tables.iter().find(|table| table.name == name)
     }
 
+    /// The function called `name`.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
+
     /// The outputs with the ARN of each stream filled in: `stream_arn` is asked by table name.
     pub fn outputs_with(&self, stream_arn: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
-        let fill = |value: &String| {
-            self.tables.iter().fold(value.clone(), |text, table| match stream_arn(&table.name) {
-                Some(arn) => text.replace(&stream_placeholder(&table.name), &arn),
-                None => text,
-            })
-        };
-        self.outputs.iter().map(|(name, value)| (name.clone(), fill(value))).collect()
+        self.outputs.iter().map(|(name, value)| (name.clone(), fill_stream_arns(value, &stream_arn))).collect()
     }
 }
 
+/// `text`, an output or the value of an environment variable, with the ARN of each stream filled in: `stream_arn` is
+/// asked by table name. What it does not know stays `{stream-arn:TABLE}`.
+pub fn fill_stream_arns(text: &str, stream_arn: impl Fn(&str) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(PLACEHOLDER) {
+        filled.push_str(before);
+        let arn = after.split_once('}').and_then(|(table, rest)| Some((stream_arn(table)?, rest)));
+        match arn {
+            Some((arn, after)) => {
+                filled.push_str(&arn);
+                rest = after;
+            }
+            None => {
+                filled.push_str(PLACEHOLDER);
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// How a placeholder for the ARN of a stream begins.
+const PLACEHOLDER: &str = "{stream-arn:";
+
 /// Stands for the ARN of a table's stream until the stream exists. Braces and colons cannot be in a table name.
 pub(crate) fn stream_placeholder(table: &str) -> String {
-    format!("{{stream-arn:{table}}}")
+    format!("{PLACEHOLDER}{table}}}")
+}
+
+/// The table whose stream `text` is the placeholder of.
+pub(crate) fn stream_table(text: &str) -> Option<&str> {
+    text.strip_prefix(PLACEHOLDER)?.strip_suffix('}')
+}
+
+/// Where something stands in the template, so that whoever creates it can say what is wrong with it and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// The dotted path of its properties below the resource: `Properties`, or for an event of a function
+    /// `Properties.Events.Changes.Properties`.
+    pub path: String,
+    /// Where it begins.
+    pub location: Location,
+    /// Where each of its properties stands, by its name (`BatchSize`).
+    pub properties: BTreeMap<String, Location>,
+}
+
+impl Origin {
+    /// An error about one property (`BatchSize`), placed there, or at the whole when the template leaves the property
+    /// open. An empty name means the whole.
+    pub fn error(&self, property: &str, message: impl Into<String>) -> Diagnostic {
+        self.diagnostic(Severity::Error, property, message)
+    }
+
+    /// Like [`Origin::error`], of any severity.
+    pub fn diagnostic(&self, severity: Severity, property: &str, message: impl Into<String>) -> Diagnostic {
+        let location = self.properties.get(property).unwrap_or(&self.location).clone();
+        let diagnostic = Diagnostic::new(severity, message).with_location(location).with_logical_id(&self.logical_id);
+        let path = match property {
+            "" => self.path.trim_end_matches("Properties").trim_end_matches('.').to_string(),
+            property => format!("{}.{property}", self.path),
+        };
+        if path.is_empty() { diagnostic } else { diagnostic.with_property(path) }
+    }
 }
 
 /// HASH or RANGE.

@@ -17,6 +17,10 @@ pub(crate) fn check(scope: &Scope<'_>, outputs: Option<&Field<'_>>) {
     for field in scope.conditions.values() {
         Walk { scope, severity: Severity::Error, resources: false, edges: Vec::new() }.value(field, true);
     }
+    // Every function has what is global, so that what it refers to is looked up once, here.
+    if let Some(globals) = &scope.function_globals {
+        Walk { scope, severity: Severity::Error, resources: true, edges: Vec::new() }.value(globals, true);
+    }
     let mut edges = Vec::new();
     for resource in &scope.resources {
         let mut walk = Walk { scope, severity: severity(resource), resources: true, edges: Vec::new() };

@@ -45,12 +45,14 @@ pub(crate) struct Scope<'a> {
     pub(crate) mappings: Option<Field<'a>>,
     pub(crate) conditions: BTreeMap<&'a str, Field<'a>>,
     pub(crate) resources: Vec<Resource<'a>>,
+    /// `Globals: Function:`, as written.
+    pub(crate) function_globals: Option<Field<'a>>,
     pub(crate) verdicts: RefCell<BTreeMap<String, Progress<Option<bool>>>>,
     /// How many conditions or names are being worked out, one for the sake of the other.
     pub(crate) depth: Cell<usize>,
     /// How much functions have produced so far; see `evaluate`.
     pub(crate) produced: Cell<usize>,
-    /// Physical names by logical id.
+    /// Physical names by logical id; other values that are worked out once by logical id and attribute.
     pub(crate) names: RefCell<BTreeMap<String, Progress<Value>>>,
 }
 
@@ -95,6 +97,12 @@ impl<'a> Scope<'a> {
             "AWS::NotificationARNs" => Some(Node { span, tag: None, value: Value::List(Vec::new()) }),
             _ => None,
         }
+    }
+
+    /// The ARN of something in this account and region: `table/votes` of `dynamodb`.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        let (partition, region, account) = (self.partition(), &self.options.region, &self.options.account);
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
     pub(crate) fn partition(&self) -> &'static str {

@@ -10,7 +10,7 @@ use crate::dashboard;
 use crate::diagnostic::Severity;
 use crate::field::{Field, Report};
 use crate::model::{Project, Table};
-use crate::resources::{self, elsewhere, name};
+use crate::resources::{self, elsewhere, functions, name};
 use crate::scope::{Resource, Scope};
 use crate::yaml::Value;
 use crate::{outputs, parameters, references, view};
@@ -57,6 +57,11 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         root: folder,
         stack_name: stack_name.clone(),
         tables: Vec::new(),
+        functions: Vec::new(),
+        triggers: Vec::new(),
+        bucket_triggers: Vec::new(),
+        schedules: Vec::new(),
+        parameters: Vec::new(),
         dashboards: Vec::new(),
         outputs: Vec::new(),
         notes: Vec::new(),
@@ -65,7 +70,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         return project;
     }
     let sam = header(root);
-    globals(root, sam);
+    let function_globals = globals(root, sam);
     let parameters = parameters::read(root.get("Parameters").as_ref(), &options.parameters, root.report);
     let scope = Scope {
         report: root.report,
@@ -76,6 +81,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         mappings: mappings(root),
         conditions: root.get("Conditions").map(|f| f.at_most(MAX_CONDITIONS)).unwrap_or_default().into_iter().collect(),
         resources: resources(root, sam),
+        function_globals,
         verdicts: RefCell::default(),
         depth: Cell::new(0),
         produced: Cell::new(0),
@@ -93,6 +99,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         }
     }
     unique_names(&project.tables, &scope);
+    functions::connect::check(&scope, &mut project);
     view::connect(&mut project.tables, root.report);
     if let Some(metadata) = root.get("Metadata") {
         project.dashboards = dashboard::read(&metadata, &project.tables);
@@ -133,61 +140,20 @@ fn header(root: &Field<'_>) -> bool {
 const GLOBALS: [&str; 8] =
     ["Api", "CapacityProvider", "Function", "HttpApi", "LayerVersion", "SimpleTable", "StateMachine", "WebSocketApi"];
 
-/// What `Globals: Function:` may set for all functions.
-const GLOBAL_FUNCTION: [&str; 36] = [
-    "Architectures",
-    "AssumeRolePolicyDocument",
-    "AutoPublishAlias",
-    "AutoPublishAliasAllProperties",
-    "AutoPublishCodeSha256",
-    "CapacityProviderConfig",
-    "CodeUri",
-    "DeadLetterQueue",
-    "DeploymentPreference",
-    "Description",
-    "DurableConfig",
-    "Environment",
-    "EphemeralStorage",
-    "EventInvokeConfig",
-    "FileSystemConfigs",
-    "FunctionScalingConfig",
-    "FunctionUrlConfig",
-    "Handler",
-    "KmsKeyArn",
-    "Layers",
-    "LoggingConfig",
-    "MemorySize",
-    "PermissionsBoundary",
-    "PropagateTags",
-    "ProvisionedConcurrencyConfig",
-    "RecursiveLoop",
-    "ReservedConcurrentExecutions",
-    "RolePath",
-    "Runtime",
-    "RuntimeManagementConfig",
-    "SnapStart",
-    "Tags",
-    "Timeout",
-    "Tracing",
-    "VersionDeletionPolicy",
-    "VpcConfig",
-];
-
-/// Checked for spelling. The one type of resource here that SAM has, SimpleTable, takes nothing from it that matters.
-fn globals(root: &Field<'_>, sam: bool) {
-    let Some(globals) = root.get("Globals") else { return };
+/// Checked for spelling; what is there for functions is handed on. SimpleTable takes nothing from it that matters.
+fn globals<'a>(root: &Field<'a>, sam: bool) -> Option<Field<'a>> {
+    let globals = root.get("Globals")?;
     if !sam {
         globals.error_help("Globals belong to SAM", format!("add `Transform: {SAM}` at the top"));
     }
     if !globals.only(&GLOBALS) {
-        return;
-    }
-    if let Some(function) = globals.get("Function") {
-        function.only(&GLOBAL_FUNCTION);
+        return None;
     }
     if let Some(table) = globals.get("SimpleTable") {
         table.only(&["SSESpecification"]);
     }
+    let function = globals.get("Function").filter(|function| function.only(&functions::globals::PROPERTIES))?;
+    functions::globals::is_small(&function).then_some(function)
 }
 
 /// Mappings are two maps deep and hold texts or lists of texts.
@@ -255,9 +221,21 @@ fn resource<'a>(id: &'a str, field: Field<'a>, sam: bool) -> Option<Resource<'a>
 
 fn misplaced(key: &str) -> Option<String> {
     match key {
-        "TableName" | "KeySchema" | "AttributeDefinitions" | "BillingMode" | "StreamSpecification" => {
-            Some("it stands under Properties".into())
-        }
+        "TableName"
+        | "KeySchema"
+        | "AttributeDefinitions"
+        | "BillingMode"
+        | "StreamSpecification"
+        | "CodeUri"
+        | "Code"
+        | "Environment"
+        | "Events"
+        | "FunctionName"
+        | "Handler"
+        | "InlineCode"
+        | "Runtime"
+        | "Targets"
+        | "Value" => Some("it stands under Properties".into()),
         "Streamfold" => Some("it stands under Metadata".into()),
         _ => None,
     }

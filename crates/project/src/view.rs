@@ -56,7 +56,8 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
     }
 }
 
-fn neighbours(file: &Path) -> Vec<String> {
+/// What lies beside a file that is not there.
+pub(crate) fn neighbours(file: &Path) -> Vec<String> {
     let Some(entries) = file.parent().and_then(|folder| std::fs::read_dir(folder).ok()) else { return Vec::new() };
     let mut names: Vec<String> =
         entries.take(1000).flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();

@@ -6,7 +6,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
-use project::{Options, Project, Severity, Table, load};
+use project::{
+    BucketTrigger, Code, Function, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter, Table,
+    Trigger, TriggerSettings, fill_stream_arns, load,
+};
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -46,8 +49,107 @@ fn describe_table(table: &Table) -> String {
     said
 }
 
+fn describe_function(function: &Function, root: &Path) -> String {
+    let code = match &function.code {
+        Code::Folder(folder) => match folder.strip_prefix(root) {
+            Ok(below) => format!("folder `{}`", below.display()),
+            Err(_) => panic!("{} is not below the template", folder.display()),
+        },
+        Code::Inline(text) => format!("{text:?}"),
+    };
+    let mut said = format!(
+        "function {} = {}: {} {} in {code}, {} s, {} MB",
+        function.origin.logical_id,
+        function.name,
+        function.runtime.name,
+        function.handler,
+        function.timeout_seconds,
+        function.memory_mb
+    );
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            write!(said, ", {name} {value}").expect("a String takes any text");
+        }
+    };
+    add("at once", function.reserved_concurrency.map(|most| most.to_string()));
+    add("environment", (!function.environment.is_empty()).then(|| format!("{:?}", function.environment)));
+    add("description", (!function.description.is_empty()).then(|| format!("{:?}", function.description)));
+    add("tags", (!function.tags.is_empty()).then(|| format!("{:?}", function.tags)));
+    said
+}
+
+/// The defaults of a trigger are left out.
+fn describe_trigger(trigger: &Trigger) -> String {
+    let TriggerSettings {
+        enabled,
+        batch_size,
+        batching_window_seconds,
+        parallelization_factor,
+        starting_position,
+        retry_attempts_max,
+        record_age_seconds_max,
+        bisect_on_error,
+        report_item_failures,
+        on_failure,
+        tumbling_window_seconds,
+        filters,
+        quarantine,
+    } = &trigger.settings;
+    let mut said = format!("trigger {}: {:?} from {starting_position:?}", trigger.name, trigger.source);
+    let mut add = |differs: bool, text: String| {
+        if differs {
+            write!(said, ", {text}").expect("a String takes any text");
+        }
+    };
+    add(!enabled, "off".into());
+    add(*batch_size != 100, format!("batch {batch_size}"));
+    add(*batching_window_seconds != 0, format!("window {batching_window_seconds} s"));
+    add(*parallelization_factor != 1, format!("in parallel {parallelization_factor}"));
+    add(retry_attempts_max.is_some(), format!("retries {retry_attempts_max:?}"));
+    add(record_age_seconds_max.is_some(), format!("age {record_age_seconds_max:?}"));
+    add(*bisect_on_error, "bisect".into());
+    add(*report_item_failures, "item failures".into());
+    add(on_failure.is_some(), format!("on failure {on_failure:?}"));
+    add(*tumbling_window_seconds != 0, format!("tumbling {tumbling_window_seconds} s"));
+    add(!filters.is_empty(), format!("filters {filters:?}"));
+    add(quarantine.is_some(), format!("{quarantine:?}"));
+    said + " -> " + &trigger.function
+}
+
+fn describe_schedule(schedule: &Schedule) -> String {
+    let timetable = &schedule.timetable;
+    let mut said = format!("schedule {} ({:?}): {}", schedule.name, schedule.kind, timetable.expression);
+    let mut add = |differs: bool, text: String| {
+        if differs {
+            write!(said, ", {text}").expect("a String takes any text");
+        }
+    };
+    add(timetable.zone.name() != "UTC", timetable.zone.name().into());
+    add(timetable.start_ms.is_some(), format!("from {:?}", timetable.start_ms));
+    add(timetable.end_ms.is_some(), format!("until {:?}", timetable.end_ms));
+    add(!schedule.enabled, "off".into());
+    add(schedule.input.is_some(), format!("input {:?}", schedule.input));
+    add(!schedule.description.is_empty(), format!("description {:?}", schedule.description));
+    add(schedule.retry != RetryPolicy::default(), format!("{:?}", schedule.retry));
+    add(schedule.dead_letter.is_some(), format!("dead letters {:?}", schedule.dead_letter));
+    add(schedule.flexible_minutes.is_some(), format!("within {:?} minutes", schedule.flexible_minutes));
+    add(schedule.missed != Missed::Run, format!("missed: {:?}", schedule.missed));
+    said + " -> " + &schedule.function
+}
+
 fn describe(project: &Project) -> String {
     let mut lines: Vec<String> = project.tables.iter().map(describe_table).collect();
+    lines.extend(project.functions.iter().map(|function| describe_function(function, &project.root)));
+    lines.extend(project.triggers.iter().map(describe_trigger));
+    lines.extend(project.bucket_triggers.iter().map(|trigger| {
+        let BucketTrigger { name, function, bucket, changes, prefix, suffix, .. } = trigger;
+        format!("bucket trigger {name}: {bucket} {changes:?} {prefix:?} {suffix:?} -> {function}")
+    }));
+    lines.extend(project.schedules.iter().map(describe_schedule));
+    lines.extend(project.parameters.iter().map(|parameter| {
+        let SsmParameter { name, kind, value, tier, allowed_pattern, description, tags, .. } = parameter;
+        format!("parameter {name} = {value}: {kind:?}, {tier}, {allowed_pattern:?}, {description:?}, {tags:?}")
+    }));
     lines.extend(project.dashboards.iter().map(|dashboard| format!("{dashboard:#?}")));
     lines.extend(project.outputs.iter().map(|(name, value)| format!("output {name} = {value}")));
     lines.join("\n") + "\n"
@@ -95,6 +197,38 @@ fn the_examples_load_and_nothing_is_said_about_them() {
 }
 
 #[test]
+fn the_arn_of_a_stream_is_filled_in_wherever_it_stands_and_an_unknown_one_stays() {
+    let arn = |table: &str| (table == "votes").then(|| "arn of {votes}".to_string());
+    expect!["arn of {votes},{stream-arn:other} {stream-arn:arn of {votes}, {stream-arn:"].assert_eq(&fill_stream_arns(
+        "{stream-arn:votes},{stream-arn:other} {stream-arn:{stream-arn:votes}, {stream-arn:",
+        arn,
+    ));
+}
+
+#[test]
+fn what_others_find_about_an_event_or_a_resource_is_placed_at_its_property() {
+    let loaded = |case: &str| load(&cases().join(case), &Options::default()).expect("the case is correct");
+    let (events, mappings) = (loaded("triggers.yaml"), loaded("lambda-cloudformation.yaml"));
+    let found = [
+        events.triggers[0].origin.error("BatchSize", "at a property"),
+        events.triggers[1].origin.error("BatchSize", "at one that is left open"),
+        events.triggers[1].origin.error("", "at the event"),
+        events.function(&events.triggers[0].function).expect("it is there").origin.error("Runtime", "at a global one"),
+        mappings.triggers[0].origin.error("FunctionName", "at a property of a resource"),
+        mappings.triggers[0].origin.error("", "at a resource"),
+    ];
+    let folder = format!("{}/", cases().display());
+    expect![[r#"
+        triggers.yaml:25:13: error: Count.Properties.Events.Changes.Properties.BatchSize: at a property
+        triggers.yaml:47:9: error: Open.Properties.Events.Changes.Properties.BatchSize: at one that is left open
+        triggers.yaml:47:9: error: Open.Properties.Events.Changes: at the event
+        triggers.yaml:3:24: error: Count.Properties.Runtime: at a global one
+        lambda-cloudformation.yaml:45:7: error: ByName.Properties.FunctionName: at a property of a resource
+        lambda-cloudformation.yaml:40:3: error: ByName: at a resource"#]]
+    .assert_eq(&found.map(|one| one.to_string().replace(&folder, "")).join("\n"));
+}
+
+#[test]
 fn a_diagnostic_fits_one_line_for_logs_and_colors_do_not_change_its_words() {
     let found = load(&cases().join("sections-misspelled.yaml"), &Options::default()).expect_err("misspelled");
     let line = found[0].to_string().replace(&format!("{}/", cases().display()), "");
@@ -118,6 +252,15 @@ fn a_missing_template_is_one_clear_line() {
         .assert_eq(&said(&folder.path().join("template.yaml")));
 }
 
+/// A template of so many functions that share an environment and have the same events.
+fn sam(environment: &str, events: &str, functions: usize) -> String {
+    let function =
+        |i| format!("  F{i}: {{ Type: AWS::Serverless::Function, Properties: {{ Events: {{ {events} }} }} }}\n");
+    let functions: String = (0..functions).map(function).collect();
+    let globals = format!("Globals: {{ Function: {{ Environment: {{ {environment} }} }} }}");
+    format!("Transform: AWS::Serverless-2016-10-31\n{globals}\nResources:\n{functions}")
+}
+
 #[test]
 fn a_long_template_full_of_faults_is_answered_shortly() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -128,6 +271,12 @@ fn a_long_template_full_of_faults_is_answered_shortly() {
         "a: 1\n".repeat(50_000),
         format!(
             "Resources: {{ A: {{ Type: 'AWS::DynamoDB::Table', Properties: {{ TableName: !Sub '{unknown}' }} }} }}"
+        ),
+        sam(&format!("Variables: {{ {} }}", (0..900).map(|i| format!("V{i}: v, ")).collect::<String>()), "", 150),
+        sam(
+            "",
+            &(0..499).map(|i| format!("E{i}: {{ Type: DynamoDB, Properties: {{ Stream: x }} }}, ")).collect::<String>(),
+            60,
         ),
     ];
     for text in templates {
@@ -145,7 +294,7 @@ proptest::proptest! {
     #[test]
     fn any_damaged_template_is_answered(
         which in 0usize..100,
-        at in 0usize..3000,
+        at in 0usize..5000,
         cut in 0usize..40,
         put in "[ \\n\\t:\\[\\]{}&*!|>'\"#,\\-a-zRef\\$]{0,12}",
     ) {
@@ -153,6 +302,10 @@ proptest::proptest! {
             include_str!("../../../examples/votes/template.yaml"),
             include_str!("cases/functions.yaml"),
             include_str!("cases/view-ring.yaml"),
+            include_str!("cases/sample-website.yaml"),
+            include_str!("cases/schedules.yaml"),
+            include_str!("cases/triggers-wrong-values.yaml"),
+            include_str!("cases/parameters-of-programs.yaml"),
         ];
         let mut chars: Vec<char> = wholes[which % wholes.len()].chars().collect();
         let at = at.min(chars.len());

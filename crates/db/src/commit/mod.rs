@@ -5,6 +5,7 @@
 
 mod backfill;
 mod evaluate;
+mod head;
 mod queue;
 mod redo;
 mod repeats;
@@ -24,6 +25,7 @@ use crate::{
     rows,
     store::{Batch, Pressure, Store},
 };
+use head::Head;
 use item::{Seq, TableId};
 use queue::{Answer, Answers};
 use std::{
@@ -32,7 +34,6 @@ use std::{
         Arc, Condvar, Mutex, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 /// A group takes no more actions once its frame has this many bytes.
@@ -77,51 +78,6 @@ impl Shared {
 
     pub fn poison(&self, why: &str) {
         self.poison.lock().expect("no holder panics").get_or_insert_with(|| why.to_owned());
-    }
-}
-
-/// The newest position that readers see, and those who wait for it to move.
-#[derive(Default)]
-pub(crate) struct Head {
-    seq: AtomicU64,
-    waiting: Mutex<Waiting>,
-    moved: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    count: usize,
-    closed: bool,
-}
-
-impl Head {
-    pub fn get(&self) -> Seq {
-        Seq(self.seq.load(Ordering::Acquire))
-    }
-
-    pub fn set(&self, head: Seq) {
-        self.seq.store(head.0, Ordering::Release);
-        // A waiter counts itself under the lock before it looks at the position, so either it sees the new one or we
-        // see it.
-        let waiting = self.waiting.lock().expect("no holder panics");
-        if waiting.count > 0 {
-            self.moved.notify_all();
-        }
-    }
-
-    pub fn close(&self) {
-        self.waiting.lock().expect("no holder panics").closed = true;
-        self.moved.notify_all();
-    }
-
-    pub fn wait_past(&self, seen: Seq, timeout: Duration) -> Seq {
-        let mut waiting = self.waiting.lock().expect("no holder panics");
-        waiting.count += 1;
-        let still = |waiting: &mut Waiting| !waiting.closed && self.get() <= seen;
-        let (mut waiting, _) = self.moved.wait_timeout_while(waiting, timeout, still).expect("no holder panics");
-        waiting.count -= 1;
-        drop(waiting);
-        self.get()
     }
 }
 
@@ -172,6 +128,10 @@ struct Group {
     cursors: HashMap<FollowerId, Seq>,
     /// It changes the catalogue, which was this before.
     catalog: Option<Arc<Catalog>>,
+    /// It changed the catalogue, which is published.
+    catalog_changed: bool,
+    /// Resources whose records it holds.
+    recorded: Vec<TableId>,
     /// Ids of calls in this group: a repeat waits for the next one.
     calls: Vec<[u8; 16]>,
     answers: Answers,
@@ -333,10 +293,13 @@ impl Core {
             self.shared.cursors.write().expect("no holder panics").extend(self.group.cursors.drain());
         }
         if self.group.catalog.take().is_some() {
+            self.group.catalog_changed = true;
             self.publish_catalog();
         }
         self.writer.publish();
-        self.shared.head.set(last);
+        let schema = self.group.catalog_changed;
+        let touched = totals.iter().map(|(id, _)| *id).chain(self.group.recorded.drain(..));
+        self.shared.head.set(last, touched, schema);
     }
 
     fn publish_catalog(&mut self) {
@@ -344,6 +307,8 @@ impl Core {
         self.unsaved.retain(|id, _| catalog.trees.contains(id));
         self.shared.totals.write().expect("no holder panics").retain(|id, _| catalog.trees.contains(id));
         self.shared.cursors.write().expect("no holder panics").retain(|id, _| catalog.follows(*id));
+        let exists = |id: TableId| catalog.trees.contains(&id) || catalog.has_resource(FollowerId(id.0));
+        self.shared.head.retain(exists);
         let filling = backfill::next(&catalog).is_some();
         *self.shared.catalog.write().expect("no holder panics") = catalog;
         if filling {

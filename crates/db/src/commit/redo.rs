@@ -202,7 +202,7 @@ impl<'a> Redo<'a> {
         *self.shared.totals.write().expect("no holder panics") = self.totals;
         *self.shared.cursors.write().expect("no holder panics") = self.cursors;
         *self.shared.catalog.write().expect("no holder panics") = Arc::new(catalog);
-        self.shared.head.set(self.applied);
+        self.shared.head.set(self.applied, std::iter::empty(), true);
         self.unsaved
     }
 }

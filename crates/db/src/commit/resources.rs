@@ -105,6 +105,9 @@ impl Core {
             new: Some(&image),
         };
         entry::push_change(&entry, self.writer.builder.entry());
+        if self.group.recorded.last() != Some(&entry.table) {
+            self.group.recorded.push(entry.table);
+        }
         seq
     }
 

@@ -18,7 +18,10 @@ use crate::sql::Plan;
 use db::{Db, FollowerId, Table};
 use item::{Key, KeySchema, KeyValue, Seq};
 use stages::{Failure, Running};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +130,14 @@ impl View {
         };
         self.publish(step, stopped);
         Ok(step)
+    }
+
+    /// Blocks until there is something to do past `seen`, or the time is up; answers the head.
+    fn wait(&self, seen: Seq, timeout: Duration) -> Seq {
+        match &self.running {
+            Some(running) => self.db.wait_change(&[running.source()], seen, timeout),
+            None => self.db.wait_past(seen, timeout),
+        }
     }
 
     /// Commits the cursor where the view has looked further than it committed, so that the next start reads less.
@@ -245,7 +256,9 @@ fn status_of(db: &Db, shared: &Mutex<Shared>) -> ViewStatus {
     let head = db.head();
     let shared = shared.lock().expect("no holder panics");
     let mut status = shared.status.clone();
-    if shared.position < head {
+    let source = db.table(&status.source).filter(|_| status.phase == Phase::Live);
+    let is_behind = source.is_none_or(|source| db.stats(source.id).changed > shared.position);
+    if shared.position < head && is_behind {
         status.lag_changes = head.0 - shared.position.0;
         status.lag_ms = db.now_ms().saturating_sub(shared.caught_up_ms);
     }

@@ -123,7 +123,7 @@ fn run(view: &mut View, stop: &AtomicBool) -> Result<(), ViewError> {
     while !stop.load(Ordering::Acquire) {
         match view.step()? {
             Step::Idle { seen } => {
-                if view.db.wait_past(seen, STOP_NOTICED) <= seen && view.db.is_closed() {
+                if view.wait(seen, STOP_NOTICED) <= seen && view.db.is_closed() {
                     return Ok(());
                 }
             }

@@ -36,7 +36,8 @@ pub struct ViewStatus {
     pub phase: Phase,
     /// Everything up to here is in the rows.
     pub cursor: Seq,
-    /// Positions of the log that the view has not looked at; changes of all tables, so an upper bound.
+    /// Positions of the log that the view has not looked at, if its source changed in them; changes of all tables, so an
+    /// upper bound.
     pub lag_changes: u64,
     /// How long ago the view last had looked at everything, milliseconds; 0 when it has now.
     pub lag_ms: u64,

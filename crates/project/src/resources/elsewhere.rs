@@ -1,13 +1,17 @@
 //! Types of resources that are not created here: those that mean nothing outside of AWS, those that will be run later,
-//! and those that nobody knows. Says so, and guesses what a misspelled type was meant to be.
+//! and those that nobody knows. Says so, and guesses what a misspelled type was meant to be. Some have names and ARNs
+//! nevertheless, because what is created here refers to them.
 
 use super::TYPES;
+use super::name;
+use super::physical::{self, text};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::scope::{Resource, Scope};
 use crate::suggest::{did_you_mean, nearest};
+use crate::yaml::Value;
 
 /// Services and types that have no work to do here. A `*` at the end covers all that begins like this.
-const NOT_NEEDED: [&str; 47] = [
+const NOT_NEEDED: [&str; 52] = [
     "AWS::ApplicationAutoScaling::*",
     "AWS::ApplicationInsights::*",
     "AWS::ApplicationSignals::*",
@@ -30,14 +34,15 @@ const NOT_NEEDED: [&str; 47] = [
     "AWS::DAX::*",
     "AWS::EC2::*",
     "AWS::ECR::*",
+    "AWS::Events::EventBusPolicy",
     "AWS::GuardDuty::*",
     "AWS::IAM::*",
     "AWS::KMS::*",
     "AWS::Kinesis::ResourcePolicy",
     "AWS::LakeFormation::*",
+    "AWS::Lambda::CodeSigningConfig",
     "AWS::Lambda::LayerVersionPermission",
     "AWS::Lambda::Permission",
-    "AWS::Lambda::CodeSigningConfig",
     "AWS::Logs::*",
     "AWS::Oam::*",
     "AWS::RAM::*",
@@ -45,8 +50,12 @@ const NOT_NEEDED: [&str; 47] = [
     "AWS::Route53::*",
     "AWS::S3::AccessPoint",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicInlinePolicy",
     "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueueInlinePolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::SSM::ResourcePolicy",
+    "AWS::Scheduler::ScheduleGroup",
     "AWS::Serverless::Connector",
     "AWS::ServiceCatalog::*",
     "AWS::Signer::*",
@@ -58,7 +67,7 @@ const NOT_NEEDED: [&str; 47] = [
 ];
 
 /// Types that do something on AWS and nothing here.
-const NOT_RUN: [&str; 58] = [
+const NOT_RUN: [&str; 66] = [
     "AWS::ApiGateway::*",
     "AWS::ApiGatewayV2::*",
     "AWS::AppSync::*",
@@ -76,7 +85,11 @@ const NOT_RUN: [&str; 58] = [
     "AWS::ElasticLoadBalancing::*",
     "AWS::ElasticLoadBalancingV2::*",
     "AWS::Elasticsearch::*",
-    "AWS::Events::*",
+    "AWS::Events::ApiDestination",
+    "AWS::Events::Archive",
+    "AWS::Events::Connection",
+    "AWS::Events::Endpoint",
+    "AWS::Events::EventBus",
     "AWS::Glue::*",
     "AWS::IoT::*",
     "AWS::Kinesis::Stream",
@@ -85,9 +98,8 @@ const NOT_RUN: [&str; 58] = [
     "AWS::KinesisAnalyticsV2::*",
     "AWS::KinesisFirehose::*",
     "AWS::Lambda::Alias",
+    "AWS::Lambda::CapacityProvider",
     "AWS::Lambda::EventInvokeConfig",
-    "AWS::Lambda::EventSourceMapping",
-    "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Url",
     "AWS::Lambda::Version",
@@ -100,24 +112,95 @@ const NOT_RUN: [&str; 58] = [
     "AWS::S3::Bucket",
     "AWS::SES::*",
     "AWS::SNS::Subscription",
-    "AWS::SNS::Topic",
-    "AWS::SQS::Queue",
-    "AWS::SSM::*",
+    "AWS::SSM::Association",
+    "AWS::SSM::Document",
+    "AWS::SSM::MaintenanceWindow",
+    "AWS::SSM::MaintenanceWindowTarget",
+    "AWS::SSM::MaintenanceWindowTask",
+    "AWS::SSM::PatchBaseline",
+    "AWS::SSM::ResourceDataSync",
     "AWS::SageMaker::*",
-    "AWS::Scheduler::*",
     "AWS::SecretsManager::*",
     "AWS::Serverless::Api",
     "AWS::Serverless::Application",
     "AWS::Serverless::CapacityProvider",
-    "AWS::Serverless::Function",
     "AWS::Serverless::GraphQLApi",
     "AWS::Serverless::HttpApi",
     "AWS::Serverless::LayerVersion",
+    "AWS::Serverless::MicrovmImage",
+    "AWS::Serverless::NetworkConnector",
     "AWS::Serverless::StateMachine",
+    "AWS::Serverless::WebFunction",
     "AWS::Serverless::WebSocketApi",
     "AWS::StepFunctions::*",
     "AWS::Timestream::*",
 ];
+
+/// Types that are not created here and have names all the same: what holds the name, and what comes before it in the
+/// ARN. A role is passed to what needs no role; a bucket or a Kinesis stream is what a trigger waits for. Of all others
+/// `!Ref` gives what only AWS knows: the id of a key, of a pool of users.
+const NAMED: [(&str, &str, &str); 7] = [
+    ("AWS::CloudWatch::Alarm", "AlarmName", "alarm:"),
+    ("AWS::IAM::ManagedPolicy", "ManagedPolicyName", "policy/"),
+    ("AWS::IAM::Role", "RoleName", "role/"),
+    ("AWS::Kinesis::Stream", "Name", "stream/"),
+    ("AWS::Logs::LogGroup", "LogGroupName", "log-group:"),
+    ("AWS::S3::Bucket", "BucketName", ""),
+    ("AWS::Scheduler::ScheduleGroup", "Name", "schedule-group/"),
+];
+
+/// Longest name that is made for one of them: no service has a lower limit.
+const MADE_NAME: usize = 63;
+
+/// What `!Ref` gives for a resource that is not created here: a name, if others may need it.
+pub(crate) fn reference(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<Value> {
+    if resource.type_name == "AWS::IAM::ManagedPolicy" {
+        return arn(scope, resource);
+    }
+    named(&resource.type_name)?;
+    name(scope, resource).map(text)
+}
+
+/// The ARN of a resource that is not created here, if others may need it.
+pub(crate) fn arn(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<Value> {
+    let name = name(scope, resource)?;
+    let (partition, account) = (scope.partition(), &scope.options.account);
+    let mut parts = resource.type_name.split("::").skip(1).map(str::to_lowercase);
+    let (service, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let before = named(&resource.type_name).map_or_else(|| format!("{kind}/"), |(_, before)| before.to_string());
+    Some(text(match service.as_str() {
+        // Neither has a region, and a bucket no account.
+        "iam" => format!("arn:{partition}:iam::{account}:{before}{name}"),
+        "s3" => format!("arn:{partition}:s3:::{name}"),
+        "logs" => scope.arn("logs", &format!("{before}{name}:*")),
+        "cognito" => scope.arn("cognito-idp", &format!("{before}{name}")),
+        _ => scope.arn(&service, &format!("{before}{name}")),
+    }))
+}
+
+/// What holds the name, and what comes before it in the ARN.
+fn named(type_name: &str) -> Option<(&'static str, &'static str)> {
+    NAMED.iter().find(|(known, _, _)| *known == type_name).map(|(_, property, before)| (*property, *before))
+}
+
+/// The name of a resource that means nothing here or that triggers wait for. Whatever is wrong with its properties is
+/// not held against it: a name that cannot be worked out is made.
+fn name(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<String> {
+    let named = named(&resource.type_name);
+    if named.is_none() && !NOT_NEEDED.iter().any(|pattern| covers(pattern, &resource.type_name)) {
+        return None;
+    }
+    let value = physical::once(scope, resource.logical_id, &resource.field, || {
+        let written = resource.properties().zip(named).and_then(|(properties, (property, _))| properties.get(property));
+        match written.and_then(|written| scope.resolve(&written)).map(|node| node.value) {
+            Some(Value::Text { text: name, .. }) if !name.is_empty() => text(name),
+            _ => text(name::physical(&scope.stack_name, resource.logical_id, MADE_NAME)),
+        }
+    });
+    let Value::Text { text: name, .. } = value else { return None };
+    // Names of buckets have no capital letters.
+    Some(if resource.type_name == "AWS::S3::Bucket" { name.to_lowercase() } else { name })
+}
 
 fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {

@@ -1,10 +1,17 @@
 //! The types of resources that are created here, one file each, and what is said about all others. To add a type:
-//! write its file with a `TYPE`, and name it in [`TYPES`]. `properties` and `indexes` are what several of them need.
+//! write its file with a `TYPE`, and name it in [`TYPES`]. `properties`, `physical` and `indexes` are what several of them
+//! need.
 
+mod destination;
 pub(crate) mod elsewhere;
+pub(crate) mod functions;
 mod indexes;
+mod marks;
 pub(crate) mod name;
+mod parameter;
+mod physical;
 mod properties;
+mod schedules;
 mod simple_table;
 mod table;
 
@@ -27,7 +34,18 @@ pub(crate) struct ResourceType {
 }
 
 /// Every type that is created here.
-pub(crate) const TYPES: [&ResourceType; 2] = [&table::TYPE, &simple_table::TYPE];
+pub(crate) const TYPES: [&ResourceType; 10] = [
+    &table::TYPE,
+    &simple_table::TYPE,
+    &functions::serverless::TYPE,
+    &functions::lambda::TYPE,
+    &functions::mapping::TYPE,
+    &schedules::rule::TYPE,
+    &schedules::scheduler::TYPE,
+    &parameter::TYPE,
+    &destination::QUEUE,
+    &destination::TOPIC,
+];
 
 /// The type called `name`, if it is created here.
 pub(crate) fn find(name: &str) -> Option<&'static ResourceType> {

@@ -1,11 +1,14 @@
 //! Names that resources get when the template leaves them open, as CloudFormation makes them:
 //! `<stack>-<logical id>-<12 characters>`, the same on every run. Knows text only.
 
-/// A physical name of at most 255 characters.
-pub(crate) fn physical(stack: &str, logical_id: &str) -> String {
-    let cut = |text: &str| text.chars().take(120).collect::<String>();
+/// A physical name of at most `most` characters.
+pub(crate) fn physical(stack: &str, logical_id: &str, most: usize) -> String {
+    let cut = |text: &str| text.chars().take((most - SUFFIX - 3) / 2).collect::<String>();
     format!("{}-{}-{}", cut(stack), cut(logical_id), suffix(&[stack, logical_id]))
 }
+
+/// How many characters a suffix has.
+const SUFFIX: usize = 12;
 
 /// Twelve characters of `A-Z0-9` that depend on `parts` only. They are part of table names on disk: never change this.
 pub(crate) fn suffix(parts: &[&str]) -> String {
@@ -18,7 +21,7 @@ pub(crate) fn suffix(parts: &[&str]) -> String {
     hash = hash.wrapping_mul(0xd6e8_feb8_6659_fd93);
     hash ^= hash >> 32;
     const DIGITS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    (0..12)
+    (0..SUFFIX)
         .map(|_| {
             let digit = (hash % 36) as usize;
             hash /= 36;
@@ -47,8 +50,10 @@ mod tests {
 
     #[test]
     fn names_left_open_stay_the_same_for_ever() {
-        assert_eq!(physical("votes", "Votes"), "votes-Votes-ZPN8GGAGY8HO");
-        assert_ne!(physical("votes", "Votes"), physical("vote", "sVotes"));
+        assert_eq!(physical("votes", "Votes", 255), "votes-Votes-ZPN8GGAGY8HO");
+        assert_ne!(physical("votes", "Votes", 255), physical("vote", "sVotes", 255));
+        assert_eq!(physical(&"s".repeat(128), &"V".repeat(255), 64).len(), 62);
+        assert_eq!(physical(&"s".repeat(128), &"V".repeat(255), 255).len(), 254);
         assert_eq!(stack("my project_2"), "my-project-2");
         assert_eq!(stack("2024"), "stack-2024");
     }

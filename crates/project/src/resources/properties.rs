@@ -2,11 +2,14 @@
 //! `Metadata: Streamfold:`. Each function takes a value that has been worked out, and reports what is wrong with it.
 
 use crate::field::{Field, NO_LIMIT, short};
-use crate::model::{AttrType, BillingMode, KeyElement, KeyType, StreamViewType, Table, View};
-use crate::scope::{Progress, Resource, Scope};
+use crate::model::stream_placeholder;
+use crate::model::{AttrType, BillingMode, KeyElement, KeyType, Origin, StreamViewType, Table, View};
+use crate::scope::{Resource, Scope};
 use crate::suggest::did_you_mean;
+use crate::view;
 use crate::yaml::{Node, Value};
-use crate::{evaluate::MAX_CHAIN, model::stream_placeholder, resources::name, view};
+
+use super::physical::{self, Naming};
 
 /// Most shards of one stream.
 const MAX_SHARDS: u64 = 1024;
@@ -23,35 +26,12 @@ pub(super) fn checked_name(field: &Field<'_>) -> Option<String> {
     None
 }
 
-/// The table's name: its TableName, or one made as CloudFormation makes it. Worked out once for each table, because
-/// other tables' names may be made of it.
+/// How tables are named.
+const NAMING: Naming = Naming { property: "TableName", most: 255, check: checked_name };
+
+/// The table's name.
 pub(super) fn table_name(scope: &Scope<'_>, resource: &Resource<'_>) -> Value {
-    let id = resource.logical_id;
-    let known = scope.names.borrow().get(id).cloned();
-    match known {
-        Some(Progress::Done(value)) => return value,
-        // A circle: `references` reports it.
-        Some(Progress::Begun) => return Value::Broken,
-        None => {}
-    }
-    if scope.depth.get() >= MAX_CHAIN {
-        resource.field.error(format!("names refer to one another more than {MAX_CHAIN} deep"));
-        return Value::Broken;
-    }
-    scope.names.borrow_mut().insert(id.to_string(), Progress::Begun);
-    let field = resource.properties().and_then(|properties| properties.get("TableName"));
-    scope.depth.set(scope.depth.get() + 1);
-    let resolved = field.as_ref().and_then(|field| scope.resolve(field).map(|node| (field, node)));
-    scope.depth.set(scope.depth.get() - 1);
-    let value = match resolved {
-        Some((field, node)) => match checked_name(&field.with_node(&node)) {
-            Some(name) => Value::Text { text: name, plain: false },
-            None => Value::Broken,
-        },
-        None => Value::Text { text: name::physical(&scope.stack_name, id), plain: false },
-    };
-    scope.names.borrow_mut().insert(id.to_string(), Progress::Done(value.clone()));
-    value
+    physical::name(scope, resource, &NAMING)
 }
 
 /// `!GetAtt` of a table.
@@ -60,7 +40,6 @@ pub(super) fn table_attribute(scope: &Scope<'_>, resource: &Resource<'_>, attrib
         Value::Text { text, .. } => text,
         other => return other,
     };
-    let (partition, region, account) = (scope.partition(), &scope.options.region, &scope.options.account);
     let text = match attribute {
         "StreamArn" => {
             if resource.properties().is_none_or(|properties| properties.get("StreamSpecification").is_none()) {
@@ -68,7 +47,7 @@ pub(super) fn table_attribute(scope: &Scope<'_>, resource: &Resource<'_>, attrib
             }
             stream_placeholder(&name)
         }
-        _ => format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}"),
+        _ => scope.arn("dynamodb", &format!("table/{name}")),
     };
     Value::Text { text, plain: false }
 }
@@ -184,8 +163,39 @@ pub(super) fn stream(field: &Field<'_>) -> Option<StreamViewType> {
         .one_of(&[KeysOnly, NewImage, OldImage, NewAndOldImages].map(|kind| (kind.as_str(), kind)))
 }
 
+/// Where a resource with these properties stands.
+pub(super) fn origin(resource: &Resource<'_>, properties: &Field<'_>) -> Origin {
+    Origin {
+        logical_id: resource.logical_id.to_string(),
+        path: "Properties".into(),
+        location: resource.field.location(),
+        properties: properties.locations(),
+    }
+}
+
+/// `Tags` as CloudFormation has them: a list of keys and values.
+pub(super) fn tag_list(field: &Field<'_>) -> Vec<(String, String)> {
+    let mut tags = Vec::new();
+    for item in field.get("Tags").map(|f| f.items()).unwrap_or_default() {
+        if item.only(&["Key", "Value"]) {
+            let key = item.require("Key").and_then(|f| f.name().map(|key| (key, f)));
+            tag(key, item.require("Value").and_then(|f| f.text()), &mut tags);
+        }
+    }
+    tags
+}
+
+/// `Tags` as SAM has them: a map.
+pub(super) fn tag_map(field: &Field<'_>) -> Vec<(String, String)> {
+    let mut tags = Vec::new();
+    for (key, value) in field.get("Tags").map(|f| f.entries()).unwrap_or_default() {
+        tag(Some((key.to_string(), value.clone())), value.text(), &mut tags);
+    }
+    tags
+}
+
 /// One tag.
-pub(super) fn tag(key: Option<(String, Field<'_>)>, value: Option<String>, tags: &mut Vec<(String, String)>) {
+fn tag(key: Option<(String, Field<'_>)>, value: Option<String>, tags: &mut Vec<(String, String)>) {
     let (Some((key, at)), Some(value)) = (key, value) else { return };
     if key.chars().count() > 128 || value.chars().count() > 256 {
         at.error("a tag's key has at most 128 characters, its value 256");

@@ -36,9 +36,7 @@ fn read(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
         field.only_with(&PROPERTIES, advice);
         key = field.get("PrimaryKey").map_or(key, |f| primary_key(&f));
         table.provisioned = field.get("ProvisionedThroughput").and_then(|f| properties::throughput(&f));
-        for (key, value) in field.get("Tags").map(|f| f.entries()).unwrap_or_default() {
-            properties::tag(Some((key.to_string(), value.clone())), value.text(), &mut table.tags);
-        }
+        table.tags = properties::tag_map(&field);
     }
     if table.provisioned.is_some() {
         table.billing = BillingMode::Provisioned;

@@ -78,7 +78,7 @@ fn fill(table: &mut Table, field: &Field<'_>, fine_so_far: impl Fn() -> bool) {
     table.stream = field.get("StreamSpecification").and_then(|f| properties::stream(&f));
     table.ttl = field.get("TimeToLiveSpecification").and_then(|f| ttl(&f, table.view.is_some()));
     table.deletion_protection = field.get("DeletionProtectionEnabled").and_then(|f| f.boolean()).unwrap_or(false);
-    table.tags = tags(field);
+    table.tags = properties::tag_list(field);
     // After a fault in a key these would only repeat it.
     if fine_so_far() {
         check_unused(table, &attributes);
@@ -160,17 +160,6 @@ fn ttl(field: &Field<'_>, is_view: bool) -> Option<String> {
         );
     }
     name.filter(|_| enabled)
-}
-
-fn tags(field: &Field<'_>) -> Vec<(String, String)> {
-    let mut tags = Vec::new();
-    for item in field.get("Tags").map(|f| f.items()).unwrap_or_default() {
-        if item.only(&["Key", "Value"]) {
-            let key = item.require("Key").and_then(|f| f.name().map(|key| (key, f)));
-            properties::tag(key, item.require("Value").and_then(|f| f.text()), &mut tags);
-        }
-    }
-    tags
 }
 
 /// Every defined attribute is part of a key, as DynamoDB wants it.

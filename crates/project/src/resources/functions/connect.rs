@@ -1,0 +1,170 @@
+//! What can be checked only when everything has been read: that functions which triggers and schedules call are there,
+//! that tables whose streams they read are there and have streams, that nothing is there twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::name;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::field::Report;
+use crate::model::{Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger};
+use crate::scope::Scope;
+use crate::suggest::{did_you_mean, nearest};
+
+/// Types of resources that are functions.
+const FUNCTIONS: [&str; 2] = [super::serverless::TYPE.name, super::lambda::TYPE.name];
+
+/// Checks everything that calls a function. What calls one that is not run here is taken out, with a warning.
+pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
+    let functions: Vec<String> = project.functions.iter().map(|function| function.name.clone()).collect();
+    let there = |origin: &Origin, property: &str, function: &str| {
+        functions.iter().any(|name| name == function) || missing(scope, &functions, origin, property, function)
+    };
+    project.triggers.retain(|trigger| there(&trigger.origin, "FunctionName", &trigger.function));
+    project.schedules.retain(|schedule| there(&schedule.origin, target_property(schedule), &schedule.function));
+    for trigger in &project.triggers {
+        source(trigger, &project.tables, scope.report);
+    }
+    twice(&project.triggers, scope.report);
+    unique_names(project, scope.report);
+    not_run_yet(project, scope.report);
+}
+
+/// The property that names a schedule's function.
+fn target_property(schedule: &Schedule) -> &'static str {
+    match schedule.kind {
+        ScheduleKind::Rule { .. } => "Arn",
+        ScheduleKind::Scheduler { .. } => "Target",
+    }
+}
+
+fn unique_names(project: &Project, report: &Report) {
+    let functions = project.functions.iter().map(|function| Named::new(&function.name, &function.origin));
+    unique(functions, "FunctionName", report);
+    let triggers = project.triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
+    let buckets = project.bucket_triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
+    unique(triggers.chain(buckets), "", report);
+    let parameters = project.parameters.iter().map(|parameter| Named::new(&parameter.name, &parameter.origin));
+    unique(parameters, "Name", report);
+    let schedules = project.schedules.iter().filter_map(|schedule| match &schedule.kind {
+        ScheduleKind::Scheduler { group } => {
+            let named = Named::new(&format!("{group}/{}", schedule.name), &schedule.origin);
+            Some(Named { event: schedule.event.as_deref(), ..named })
+        }
+        ScheduleKind::Rule { .. } => None,
+    });
+    unique(schedules, "Name", report);
+    unique(rules(&project.schedules), "", report);
+}
+
+/// Something with a name that nothing else may have.
+struct Named<'p> {
+    name: String,
+    origin: &'p Origin,
+    /// The event of a function that it stands for.
+    event: Option<&'p str>,
+}
+
+impl<'p> Named<'p> {
+    fn new(name: &str, origin: &'p Origin) -> Named<'p> {
+        Named { name: name.to_string(), origin, event: None }
+    }
+}
+
+/// Rules by name, once each: a rule with several targets is several schedules.
+fn rules(schedules: &[Schedule]) -> impl Iterator<Item = Named<'_>> {
+    let mut seen = BTreeSet::new();
+    schedules.iter().filter_map(move |schedule| {
+        let ScheduleKind::Rule { rule } = &schedule.kind else { return None };
+        let is_first = seen.insert((rule, &schedule.origin.logical_id, &schedule.event));
+        is_first.then(|| Named { event: schedule.event.as_deref(), ..Named::new(rule, &schedule.origin) })
+    })
+}
+
+fn unique<'p>(all: impl Iterator<Item = Named<'p>>, property: &str, report: &Report) {
+    let mut seen: BTreeMap<String, Named<'p>> = BTreeMap::new();
+    for named in all.filter(|named| !named.name.is_empty()) {
+        let Some(first) = seen.get(&named.name) else {
+            seen.insert(named.name.clone(), named);
+            continue;
+        };
+        let Origin { logical_id, location, .. } = first.origin;
+        let first = match first.event {
+            Some(event) => format!("the event {event} of {logical_id}"),
+            None => logical_id.clone(),
+        };
+        let message = format!("`{}` is the name of {first} too, on line {}", named.name, location.line);
+        report.push(named.origin.error(property, message));
+    }
+}
+
+/// Says that there is no such function, or that it is not run here. Always false.
+fn missing(scope: &Scope<'_>, functions: &[String], origin: &Origin, property: &str, function: &str) -> bool {
+    let elsewhere = scope.resources.iter().any(|resource| {
+        FUNCTIONS.contains(&resource.type_name.as_str())
+            && scope.is_included(resource)
+            && name(scope, resource) == function
+    });
+    let diagnostic = if elsewhere {
+        origin.diagnostic(Severity::Warning, "", format!("not run here, because the function {function} is not"))
+    } else {
+        let mut diagnostic = origin.error(property, format!("there is no function `{function}` in the template"));
+        let ids = scope.resources.iter().filter(|resource| FUNCTIONS.contains(&resource.type_name.as_str()));
+        diagnostic.help = did_you_mean(function, functions.iter().map(String::as_str)).or_else(|| {
+            nearest(function, ids.map(|resource| resource.logical_id)).map(|id| format!("did you mean !Ref {id}?"))
+        });
+        diagnostic
+    };
+    scope.report.push(diagnostic);
+    false
+}
+
+/// The property that names a trigger's stream.
+fn stream_property(trigger: &Trigger) -> &'static str {
+    if trigger.event.is_some() { "Stream" } else { "EventSourceArn" }
+}
+
+/// Checks that the table whose stream a trigger reads is there and has one.
+fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
+    let Source::Table(name) = &trigger.source else { return };
+    let error = |message: String| trigger.origin.error(stream_property(trigger), message);
+    let found = tables.iter().find(|table| table.name == *name);
+    let diagnostic = match found {
+        Some(table) if table.stream.is_some() => return,
+        // A stream with a fault was complained about.
+        Some(table) if table.properties.contains_key("StreamSpecification") => return,
+        Some(table) => error(format!("table {name} has no stream")).with_help(format!(
+            "add `StreamSpecification: {{ StreamViewType: NEW_AND_OLD_IMAGES }}` to {}",
+            table.logical_id
+        )),
+        None => error(format!("there is no table `{name}` in the template")),
+    };
+    report.push(diagnostic);
+}
+
+/// A function reads a stream once.
+fn twice(triggers: &[Trigger], report: &Report) {
+    let mut seen: BTreeMap<(&str, &str), &Trigger> = BTreeMap::new();
+    for trigger in triggers {
+        let (Source::Table(stream) | Source::Kinesis(stream)) = &trigger.source;
+        let Some(first) = seen.get(&(trigger.function.as_str(), stream.as_str())) else {
+            seen.insert((&trigger.function, stream), trigger);
+            continue;
+        };
+        let message = format!(
+            "the function {} reads this stream already, through {} on line {}",
+            trigger.function, first.name, first.origin.location.line
+        );
+        report.push(trigger.origin.error(stream_property(trigger), message).with_help("leave one of them out"));
+    }
+}
+
+/// Triggers whose sources do not exist here yet are read and checked, and then do nothing.
+fn not_run_yet(project: &Project, report: &Report) {
+    let kinesis = project.triggers.iter().filter(|trigger| matches!(trigger.source, Source::Kinesis(_)));
+    let kinesis = kinesis.map(|trigger| (&trigger.origin, &trigger.name, "Kinesis streams"));
+    let buckets = project.bucket_triggers.iter().map(|trigger| (&trigger.origin, &trigger.name, "buckets"));
+    let say = |(origin, name, what): (&Origin, &String, &str)| -> Diagnostic {
+        origin.diagnostic(Severity::Warning, "", format!("not run here yet: {name}, a trigger on {what}"))
+    };
+    kinesis.chain(buckets).map(say).for_each(|diagnostic| report.push(diagnostic));
+}
