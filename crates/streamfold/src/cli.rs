@@ -133,6 +133,21 @@ pub struct Server {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub connections: u32,
+    /// The Python 3 that runs functions of every python3.x
+    #[arg(long, env = "STREAMFOLD_PYTHON", value_name = "FILE", default_value = "python3")]
+    pub python: PathBuf,
+    /// The Node.js that runs functions of every nodejs
+    #[arg(long, env = "STREAMFOLD_NODE", value_name = "FILE", default_value = "node")]
+    pub node: PathBuf,
+    /// Processes of functions at once, over all of them
+    #[arg(
+        long,
+        env = "STREAMFOLD_PROCESSES",
+        value_name = "N",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub processes: u16,
     /// Threads that serve HTTP
     #[arg(long, env = "STREAMFOLD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

@@ -10,9 +10,11 @@ mod failure;
 mod fills;
 mod intake;
 mod plan;
+mod processes;
 mod serve;
 mod server;
 mod units;
+mod wanted;
 mod wiring;
 
 use clap::Parser;

@@ -7,8 +7,10 @@ use crate::{
     failure::Failure,
     fills,
     plan::{self, Plan},
-    refused, say, server, show, wiring,
+    processes::Processes,
+    refused, say, server, show, wanted, wiring,
 };
+use control::{Control, Step};
 use db::Db;
 use pipeline::Views;
 use project::Project;
@@ -70,7 +72,6 @@ fn run(
     let plan = project.map(|project| prepare(project, db)).transpose()?;
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
-    let aws = wiring::aws(db, server, place);
     if server.inject_conflicts > 0 {
         tracing::warn!("{} % of transactions are cancelled on purpose (--inject-conflicts)", server.inject_conflicts);
     }
@@ -85,17 +86,24 @@ fn run(
         keys: server.all_keys().map(|(id, _, read_only)| (id, read_only)).collect(),
         project: project.zip(plan.as_ref()),
         outputs: project
-            .map(|project| project.outputs_with(|table| wiring::open_stream_arn(db, &aws, table)))
+            .map(|project| project.outputs_with(|table| wiring::open_stream_arn(db, place, table)))
             .unwrap_or_default(),
     };
     let outcome = runtime.block_on(async {
         let signals = StopSignals::catch().map_err(|error| Failure::new(format!("signals: {error}")))?;
+        // Handlers that start at once may call before anybody is answered; they wait in the kernel's queue.
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
+        let processes = Processes::start(server, place, data, db, address)
+            .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
+        let control = define(place, data, project, db, &processes).await?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
+        let aws = wiring::aws(db, server, place, control.clone());
         let doors = wiring::doors(db, aws, server, dashboards, &views);
         server::serve(listener, doors, server.connections as usize, signals.stop()).await;
+        control.stop().await;
+        processes.0.shutdown().await;
         Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -120,6 +128,40 @@ fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
         done.map_err(|error| Failure::database(&doing, &error))?;
     }
     Ok(plan)
+}
+
+/// Takes up what is defined besides tables, and defines what the project asks for.
+async fn define(
+    place: &Place,
+    data: &Path,
+    project: Option<&Project>,
+    db: &Db,
+    processes: &Processes,
+) -> Result<Control, Failure> {
+    let runner = Arc::new(processes.clone());
+    let started = Control::start(db.clone(), runner, wiring::wire_place(place), control::Settings::new(data)).await;
+    let control = started.map_err(|error| Failure::new(format!("what is defined cannot be taken up: {error}")))?;
+    if let Some(project) = project {
+        let wanted = wanted::wanted(project, &|table| wiring::open_stream_arn(db, place, table));
+        let done = control.apply(wanted).await;
+        let refuse = |found: Vec<control::Refused>| {
+            refused(&found.iter().map(|one| wanted::refusal(project, one)).collect::<Vec<_>>())
+        };
+        for planned in done.map_err(refuse)? {
+            report(&planned);
+        }
+    }
+    Ok(control)
+}
+
+fn report(planned: &control::Planned) {
+    let control::Planned { kind, name, step } = planned;
+    match step {
+        Step::Create => tracing::info!("{kind} {name}: created"),
+        Step::Update(changes) => tracing::info!("{kind} {name}: {} changed", changes.join(", ")),
+        Step::Left => tracing::info!("{kind} {name}: not in the template any more; it stays"),
+        Step::Unchanged => {}
+    }
 }
 
 /// An id is one key: which secret and which access it has would depend on the order otherwise.

@@ -6,24 +6,30 @@ use crate::{
     server::Doors,
 };
 use console::{Config, Console};
+use control::Control;
 use db::Db;
 use pipeline::Views;
 use std::sync::Arc;
 
 /// The door of AWS's protocols.
-pub fn aws(db: &Db, server: &Server, place: &Place) -> aws::Door {
+pub fn aws(db: &Db, server: &Server, place: &Place, control: Control) -> aws::Door {
     let keys = server.all_keys().map(|(id, secret, read_only)| aws::AccessKey {
         id: id.to_owned(),
         secret: secret.to_owned(),
         access: if read_only { aws::Access::Read } else { aws::Access::Write },
     });
     let config = aws::Config {
-        place: aws::Place { region: place.region.clone(), account: place.account.clone() },
+        place: wire_place(place),
         keys: keys.collect(),
         stream_retention_ms: server.retention,
         conflicts_percent: server.inject_conflicts,
     };
-    aws::Door::new(db.clone(), config)
+    aws::Door::with_control(db.clone(), config, control)
+}
+
+/// Where AWS would be, as ARNs say it.
+pub fn wire_place(place: &Place) -> aws::Place {
+    aws::Place { region: place.region.clone(), account: place.account.clone() }
 }
 
 /// Both doors. Call it inside the runtime.
@@ -112,7 +118,7 @@ fn view_row(status: &pipeline::ViewStatus) -> console::ViewRow {
 }
 
 /// The ARN of a table's open stream, as its clients see it.
-pub fn open_stream_arn(db: &Db, aws: &aws::Door, table: &str) -> Option<String> {
+pub fn open_stream_arn(db: &Db, place: &Place, table: &str) -> Option<String> {
     let open = db.streams().into_iter().find(|stream| stream.closed.is_none() && stream.table_name == table);
-    open.map(|stream| aws.stream_arn(&stream))
+    open.map(|stream| wire_place(place).stream_arn(&stream))
 }
