@@ -4,7 +4,7 @@
 use crate::model::ANSWER_BYTES_MAX;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
@@ -100,9 +100,11 @@ impl Api {
         let _ = self.calls.send(call).await;
     }
 
-    /// Answers to the call under way are late from now on.
-    pub fn give_up(&self) {
+    /// Answers to the call under way are late from now on. Answers whether the process had taken it.
+    pub fn give_up(&self) -> bool {
         self.shared.current().take();
+        let waiting = self.shared.calls.try_lock().ok().and_then(|mut calls| calls.try_recv().ok());
+        waiting.is_none()
     }
 }
 
@@ -212,24 +214,18 @@ impl Shared {
     }
 
     async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Response<Full<Bytes>> {
-        let limit = ANSWER_BYTES_MAX;
-        let body = Limited::new(body, limit + 1).collect().await;
+        let whole = Whole::read(body, ANSWER_BYTES_MAX).await;
         let Some(current) = self.take(id, headers) else { return late(id) };
-        let answer = match body {
-            Ok(collected) => {
-                // A stream may fail after its head was sent.
-                let trailer = |name: &str| collected.trailers().and_then(|trailers| text(trailers, name));
-                let failed = trailer("Lambda-Runtime-Function-Error-Type").is_some();
-                let document = trailer("Lambda-Runtime-Function-Error-Body").unwrap_or("{}").to_owned();
-                let bytes = collected.to_bytes();
-                match (failed, bytes.len() > limit) {
-                    (true, _) => Answer::Error(Bytes::from(document)),
-                    (false, true) => Answer::TooLarge(bytes.len()),
-                    (false, false) => Answer::Response(bytes),
-                }
-            }
-            Err(error) if error.is::<LengthLimitError>() => Answer::TooLarge(limit + 1),
-            Err(_) => return refused(StatusCode::BAD_REQUEST, "InvalidRequest", "the body broke off"),
+        let Ok(Whole { bytes, total, trailers }) = whole else {
+            return refused(StatusCode::BAD_REQUEST, "InvalidRequest", "the body broke off");
+        };
+        // A stream may fail after its head was sent.
+        let failed = text(&trailers, "Lambda-Runtime-Function-Error-Type").is_some();
+        let document = text(&trailers, "Lambda-Runtime-Function-Error-Body").unwrap_or("{}").to_owned();
+        let answer = match (failed, total > ANSWER_BYTES_MAX) {
+            (true, _) => Answer::Error(Bytes::from(document)),
+            (false, true) => Answer::TooLarge(total),
+            (false, false) => Answer::Response(Bytes::from(bytes)),
         };
         // Accepted even when it is too long: awslambdaric gives up its process otherwise, and the call after would meet it
         // in the middle of that.
@@ -248,6 +244,31 @@ impl Shared {
 fn late(id: &str) -> Response<Full<Bytes>> {
     tracing::warn!("an answer to call {id} came after its end and is not delivered");
     refused(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+}
+
+/// A body, of which so much is kept.
+struct Whole {
+    bytes: Vec<u8>,
+    total: usize,
+    trailers: HeaderMap,
+}
+
+impl Whole {
+    /// Reads all of a body: a client that is not read to its end takes that for a broken connection.
+    async fn read(mut body: Incoming, kept: usize) -> Result<Whole, hyper::Error> {
+        let mut whole = Whole { bytes: Vec::new(), total: 0, trailers: HeaderMap::new() };
+        while let Some(frame) = body.frame().await {
+            match frame?.into_data() {
+                Ok(data) => {
+                    whole.total += data.len();
+                    let room = kept.saturating_sub(whole.bytes.len()).min(data.len());
+                    whole.bytes.extend_from_slice(&data[..room]);
+                }
+                Err(frame) => whole.trailers = frame.into_trailers().unwrap_or_default(),
+            }
+        }
+        Ok(whole)
+    }
 }
 
 async fn read(body: Incoming, limit: usize) -> Option<Bytes> {

@@ -131,16 +131,20 @@ impl Pool {
     pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
         let _turn = self.turn()?;
         let request_id = self.shared.uuid();
-        let (mut process, init) = match self.idle() {
-            Some(process) => (process, None),
-            None => match self.start(&request_id).await? {
-                Ok((process, init)) => (process, Some(init)),
-                Err(document) => return Ok(self.not_started(request_id, document)),
-            },
-        };
-        let outcome = self.run(&mut process, request_id, init, invocation).await;
-        self.put_back(process);
-        Ok(outcome)
+        loop {
+            let (mut process, init) = match self.idle() {
+                Some(process) => (process, None),
+                None => match self.start(&request_id).await? {
+                    Ok((process, init)) => (process, Some(init)),
+                    Err(document) => return Ok(self.not_started(request_id, document)),
+                },
+            };
+            let outcome = self.run(&mut process, &request_id, init, invocation.clone()).await;
+            self.put_back(process);
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
     }
 
     /// Counts a call, if there may be another one at once.
@@ -260,20 +264,21 @@ impl Pool {
         Ok((process, begun.elapsed()))
     }
 
+    /// `None`: the process did not take the call.
     async fn run(
         &self,
         process: &mut Process,
-        request_id: String,
+        request_id: &str,
         init: Option<Duration>,
         invocation: Invocation,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let function = self.state().function.clone();
         process.begin_log(&format!("START RequestId: {request_id} Version: $LATEST"));
         let (reply, answered) = oneshot::channel();
         let now_ms = (self.shared.settings.now_ms)();
         let timeout = function.timeout;
         let call = Call {
-            request_id: request_id.clone(),
+            request_id: request_id.to_owned(),
             invocation_id: self.shared.uuid(),
             payload: invocation.payload,
             deadline_ms: now_ms + u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
@@ -284,14 +289,17 @@ impl Pool {
         };
         let begun = Instant::now();
         let end = process.call(call, answered, timeout).await;
+        if matches!(end, End::NotTaken) {
+            return None;
+        }
         let duration = begun.elapsed();
         let memory_max_mb = process.memory_max_mb();
         let timed_out = matches!(end, End::TimedOut);
-        let (payload, failed) = outcome_of(end, &request_id, timeout);
+        let (payload, failed) = outcome_of(end, request_id, timeout);
         if failed && !payload.is_empty() && !process.is_alive() {
             process.say(&String::from_utf8_lossy(&payload));
         }
-        let report = report(&request_id, duration, init, function.memory_mb, memory_max_mb);
+        let report = report(request_id, duration, init, function.memory_mb, memory_max_mb);
         let log_tail = process.end_log(&format!("END RequestId: {request_id}\n{report}"));
         let mut state = self.state();
         state.figures.took(duration);
@@ -303,7 +311,8 @@ impl Pool {
             status.last_error = Some(LastError::of(&payload, now_ms));
         }
         let error = failed.then_some("Unhandled");
-        Outcome { request_id, payload, error, duration, init, memory_max_mb, log_tail }
+        let request_id = request_id.to_owned();
+        Some(Outcome { request_id, payload, error, duration, init, memory_max_mb, log_tail })
     }
 
     /// The outcome of a call whose handler does not load.
@@ -338,7 +347,7 @@ fn outcome_of(end: End, request_id: &str, timeout: Duration) -> (Bytes, bool) {
             (document("Function.ResponseSizeTooLarge", &message), true)
         }
         End::Exited(status) => (exited(request_id, status), true),
-        End::TimedOut => (timed_out(request_id, timeout), true),
+        End::TimedOut | End::NotTaken => (timed_out(request_id, timeout), true),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Process {
     output: Arc<Output>,
     pub generation: u64,
     pub used: Instant,
+    /// Its last call ended it.
+    spent: bool,
     _place: OwnedSemaphorePermit,
     reading: tokio::task::JoinHandle<()>,
 }
@@ -48,6 +50,8 @@ pub(crate) enum End {
     Answered(Answer),
     /// The process ended in the middle of it.
     Exited(ExitStatus),
+    /// The process had ended before it took the call: another can have it.
+    NotTaken,
     TimedOut,
 }
 
@@ -84,6 +88,7 @@ impl Process {
             output,
             generation: birth.generation,
             used: Instant::now(),
+            spent: false,
             _place: birth.place,
             reading,
         };
@@ -111,7 +116,7 @@ impl Process {
     }
 
     pub fn is_alive(&self) -> bool {
-        !self.group.has_ended()
+        !self.spent && !self.group.has_ended()
     }
 
     /// Begins to keep the end of the log for a call.
@@ -147,12 +152,13 @@ impl Process {
             status = self.group.exit() => End::Exited(status),
             () = tokio::time::sleep(timeout) => End::TimedOut,
         };
-        if !matches!(end, End::Answered(_)) {
-            self.api.give_up();
-            self.group.end();
-        }
         self.used = Instant::now();
-        end
+        if matches!(end, End::Answered(_)) {
+            return end;
+        }
+        self.spent = true;
+        self.group.end();
+        if !self.api.give_up() && matches!(end, End::Exited(_)) { End::NotTaken } else { end }
     }
 
     /// The most memory that the process ever took, MB.

@@ -237,6 +237,7 @@ async fn a_call_past_its_deadline_ends_with_all_it_started(house: &House) {
 }
 
 async fn new_code_runs_after_a_restart(house: &House) {
+    assert_eq!(value(&house.call("app", json!({})).await)["calls"], 1, "the last call took its process along");
     house.write("app", "app.py", "def handler(event, context):\n    return 'new'\n");
     assert_eq!(value(&house.call("app", json!({})).await)["stage"], "test", "code is read when a process starts");
     house.functions.restart("app");
