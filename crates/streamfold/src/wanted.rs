@@ -112,7 +112,7 @@ fn schedule(schedule: &project::Schedule) -> ScheduleDefinition {
     ScheduleDefinition {
         group: group.to_owned(),
         target_id: target_id.to_owned(),
-        zone: timetable.zone.to_string(),
+        zone: timetable.zone.name().to_owned(),
         start_ms: timetable.start_ms,
         end_ms: timetable.end_ms,
         enabled: schedule.enabled,
