@@ -30,6 +30,7 @@ pub use protocol::{Body, REQUEST_BYTES_MAX};
 pub use wire::Place;
 
 use bytes::Bytes;
+use control::Control;
 use dynamodb::conflicts::Conflicts;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
@@ -77,15 +78,6 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
-/// What else is spoken for, where functions run.
-#[derive(Clone)]
-pub struct Rooms {
-    /// Functions and parameters.
-    pub control: control::Control,
-    /// What feeds functions.
-    pub triggers: Arc<triggers::Triggers>,
-}
-
 /// The door. Clones share it.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -94,7 +86,8 @@ pub struct Door(Arc<Inner>);
 pub(crate) struct Inner {
     pub db: db::Db,
     pub config: Config,
-    rooms: Option<Rooms>,
+    /// Functions, what feeds them, and parameters; `None`: tables and streams are all there is.
+    control: Option<Control>,
     /// `None` where signatures are taken as given.
     verifier: Option<Verifier>,
     metrics: Metrics,
@@ -109,10 +102,10 @@ pub(crate) struct Inner {
 const BODY_INLINE_MAX: usize = 256 * 1024;
 
 impl Inner {
-    /// The rooms of functions and parameters.
-    pub fn rooms(&self) -> Result<&Rooms, Fault> {
+    /// What is defined besides tables.
+    pub fn control(&self) -> Result<&Control, Fault> {
         let missing = || Fault::new(Code::UnknownOperation, "Functions and parameters do not work on this server");
-        self.rooms.as_ref().ok_or_else(missing)
+        self.control.as_ref().ok_or_else(missing)
     }
 }
 
@@ -125,17 +118,17 @@ impl Door {
 
     /// A door to functions and parameters as well.
     #[must_use]
-    pub fn with_rooms(db: db::Db, config: Config, rooms: Rooms) -> Door {
-        Door::build(db, config, Some(rooms))
+    pub fn with_control(db: db::Db, config: Config, control: Control) -> Door {
+        Door::build(db, config, Some(control))
     }
 
-    fn build(db: db::Db, config: Config, rooms: Option<Rooms>) -> Door {
+    fn build(db: db::Db, config: Config, control: Option<Control>) -> Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region));
         Door(Arc::new(Inner {
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
             config,
-            rooms,
+            control,
             verifier,
             metrics: Metrics::new(ROUTES.len()),
             ids: RequestIds::new(),

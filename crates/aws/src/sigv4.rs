@@ -484,14 +484,21 @@ static DIGITS: [u8; 256] = {
     digits
 };
 
-/// The signature of a POST to `/`, for tests; `scope` begins with the access key's id.
+/// The signature of a request to a path that needs no encoding, for tests; `scope` begins with the access key's id.
 #[cfg(test)]
-pub(crate) fn sign(secret: &str, scope: &str, headers: &[(&str, &str)], body: &str) -> String {
+pub(crate) fn sign(
+    secret: &str,
+    scope: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> String {
     let parts: Vec<&str> = scope.split('/').collect();
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let hex = |bytes: [u8; 32]| String::from_utf8_lossy(&hex(bytes)).into_owned();
-    let canonical = format!("POST\n/\n\n{lines}\n{}\n{}", names.join(";"), hex(Sha256::digest(body).into()));
+    let body = hex(Sha256::digest(body).into());
+    let canonical = format!("{method}\n{path}\n\n{lines}\n{}\n{body}", names.join(";"));
     let date = headers.iter().find(|(name, _)| *name == "x-amz-date").map_or("", |(_, value)| value);
     let mut mac = derive(secret, [parts[1], parts[2], parts[3]]);
     mac.update(

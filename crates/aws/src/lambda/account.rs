@@ -15,7 +15,7 @@ const CODE_BYTES: u64 = 75 << 30;
 const UNPACKED_BYTES: u64 = 250 << 20;
 
 pub(crate) fn account_settings(call: &Call<'_>) -> Result<Step, Fault> {
-    let functions = call.door.rooms()?.control.functions();
+    let functions = call.door.control()?.functions();
     let functions = functions.map_err(|error| fault::of_control(&call.door.config.place, &error))?;
     let definitions = || functions.iter().map(|function| &function.definition);
     let reserved: u64 = definitions().filter_map(|definition| definition.reserved_concurrency).map(u64::from).sum();

@@ -52,7 +52,7 @@ fn whole(call: &Call<'_>) -> Result<Named, Fault> {
 
 fn set(call: &Call<'_>, reserved: Option<u32>, status: StatusCode) -> Result<Step, Fault> {
     let named = whole(call)?;
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     later(async move {
         let change = move |definition: &mut control::FunctionDefinition| definition.reserved_concurrency = reserved;
         let updated = control.update_function(&named.name, None, change, None).await;

@@ -31,6 +31,7 @@ pub(super) fn of_control(place: &Place, error: &control::Error) -> Fault {
         Error::Database(db::Error::Busy) => {
             Fault { limit: Some("CallerRateLimitExceeded"), ..Fault::new(Code::TooManyRequests, "Rate Exceeded.") }
         }
+        Error::Trigger(error) => of_triggers(error),
         // Parameters are another door's; the rest is the server's own trouble.
         Error::TooDeep(_)
         | Error::PatternMismatch(_)

@@ -85,7 +85,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Step, Fault> {
     settings.change().apply(&mut definition);
     definition.architecture = architecture.unwrap_or(definition.architecture);
     definition.tags = tags::checked(settings::texts(input.tags))?;
-    let (control, place) = (call.door.rooms()?.control.clone(), place.clone());
+    let (control, place) = (call.door.control()?.clone(), place.clone());
     later(async move {
         let created = control.create_function(definition, package).await;
         answer(StatusCode::CREATED, &place, created)
@@ -107,7 +107,7 @@ pub(crate) fn update_code(call: &Call<'_>) -> Result<Step, Fault> {
         let shown = Shown { place: &call.door.config.place, function: &found, qualified: false };
         return Ok(Step::Done(shown.configuration()));
     }
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     later(async move {
         let change = |definition: &mut FunctionDefinition| {
             if let Some(architecture) = architecture {
@@ -129,7 +129,7 @@ pub(crate) fn update_configuration(call: &Call<'_>) -> Result<Step, Fault> {
     settings.refuse_missing()?;
     let revision = revision(&find(call, &named)?, input.revision.as_ref())?;
     let change = settings.change();
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     later(async move {
         let change = |definition: &mut FunctionDefinition| change.apply(definition);
         let updated = control.update_function(&named.name, revision, change, None).await;
@@ -144,7 +144,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Step, Fault> {
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);
     shown::with(&mut response, "Configuration", |configuration| shown.write(configuration));
-    let folder = call.door.rooms()?.control.code_folder(&function.definition.code);
+    let folder = call.door.control()?.code_folder(&function.definition.code);
     shown::with(&mut response, "Code", |code| {
         code.text("RepositoryType", "file");
         code.text("Location", &shown::location(&folder));
@@ -176,7 +176,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Step, Fault> {
     let qualified = checks.one_of("functionVersion", version.as_ref(), &["ALL"]).is_some();
     checks.finish()?;
     let place = &call.door.config.place;
-    let functions = call.door.rooms()?.control.functions();
+    let functions = call.door.control()?.functions();
     let functions = functions.map_err(|error| fault::of_control(place, &error))?;
     let (functions, marker) = page.take(functions, |function| &function.definition.name);
     Ok(Step::Done(listed("Functions", place, &functions, qualified, marker.as_deref())))
@@ -217,7 +217,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     if named.qualified {
         return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
     }
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     later(async move {
         let deleted = control.delete_function(&named.name).await;
         deleted.map_err(|error| fault::of_control(&place, &error))?;
@@ -228,7 +228,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
 /// The function that was named.
 pub(super) fn find(call: &Call<'_>, named: &Named) -> Result<Defined<FunctionDefinition>, Fault> {
     let place = &call.door.config.place;
-    let found = call.door.rooms()?.control.function(&named.name);
+    let found = call.door.control()?.function(&named.name);
     found.map_err(|error| match error {
         control::Error::NotFound { .. } if named.qualified => {
             fault::no_function(&format!("{}:{}", arn(place, &named.name), name::LATEST))

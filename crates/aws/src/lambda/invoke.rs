@@ -44,7 +44,7 @@ pub(crate) fn invoke(call: &Call<'_>) -> Result<Step, Fault> {
     let named = name::of_path(call, Kind::Wide)?;
     let (kind, tail) = how(call.headers)?;
     let function = functions::find(call, &named)?.definition;
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     if kind == Type::DryRun {
         return later(async { Ok(executed(Answer::empty(StatusCode::NO_CONTENT))) });
     }

@@ -141,34 +141,43 @@ impl Change<'_> {
         refuse_first(&foreign)
     }
 
-    /// Applies what was checked; what is absent stays.
-    fn apply(&self, settings: &mut Settings) {
-        fn set<N: TryFrom<i64>>(place: &mut N, value: Option<Integer>) {
-            if let Some(value) = value.and_then(|value| N::try_from(value.0).ok()) {
-                *place = value;
-            }
-        }
+    /// What was checked, to be applied; what is absent stays.
+    fn change(self) -> impl FnOnce(&mut Settings) + Send + 'static {
         // -1 is none.
         let some = |value: Integer| u32::try_from(value.0).ok();
-        set(&mut settings.batch_size, self.batch_size);
-        set(&mut settings.batching_window_s, self.window_s);
-        set(&mut settings.parallelization, self.parallelization);
-        set(&mut settings.tumbling_window_s, self.tumbling_s);
-        settings.record_age_s = self.record_age_s.map_or(settings.record_age_s, some);
-        settings.retry_attempts = self.retry_attempts.map_or(settings.retry_attempts, some);
-        settings.bisect = self.bisect.map_or(settings.bisect, |flag| flag.0);
-        if let Some(types) = &self.response_types {
-            settings.report_item_failures = !types.is_empty();
-        }
-        if let Some(criteria) = &self.filters {
-            let filters = criteria.filters.iter().flat_map(|list| list.iter());
-            settings.filters = filters.map(|filter| filter.pattern.as_deref().unwrap_or("{}").to_owned()).collect();
-        }
-        if let Some(destination) = &self.destination {
-            let arn = destination.on_failure.as_ref().and_then(|destination| destination.arn.as_deref());
-            settings.on_failure = arn.filter(|arn| !arn.is_empty()).map(str::to_owned);
+        let (record_age_s, retry_attempts) = (self.record_age_s.map(some), self.retry_attempts.map(some));
+        let (batch_size, window_s, tumbling_s) = (self.batch_size, self.window_s, self.tumbling_s);
+        let (parallelization, bisect) = (self.parallelization, self.bisect.map(|flag| flag.0));
+        let report = self.response_types.map(|types| !types.is_empty());
+        let pattern = |filter: Filter<'_>| filter.pattern.map_or_else(|| "{}".to_owned(), |text| text.0.into_owned());
+        let filters = self.filters.map(|criteria| criteria.filters.map(|list| list.0).unwrap_or_default());
+        let filters = filters.map(|filters| filters.into_iter().map(pattern).collect());
+        let arn = |config: DestinationConfig<'_>| config.on_failure?.arn.map(|arn| arn.0.into_owned());
+        let on_failure = self.destination.map(|config| arn(config).filter(|arn| !arn.is_empty()));
+        move |settings| {
+            set_whole(&mut settings.batch_size, batch_size);
+            set_whole(&mut settings.batching_window_s, window_s);
+            set_whole(&mut settings.parallelization, parallelization);
+            set_whole(&mut settings.tumbling_window_s, tumbling_s);
+            set(&mut settings.record_age_s, record_age_s);
+            set(&mut settings.retry_attempts, retry_attempts);
+            set(&mut settings.bisect, bisect);
+            set(&mut settings.report_item_failures, report);
+            set(&mut settings.filters, filters);
+            set(&mut settings.on_failure, on_failure);
         }
     }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+/// A number whose range was checked.
+fn set_whole<N: TryFrom<i64>>(place: &mut N, value: Option<Integer>) {
+    set(place, value.and_then(|value| N::try_from(value.0).ok()));
 }
 
 fn refuse_first(foreign: &[(&str, bool)]) -> Result<(), Fault> {
@@ -228,15 +237,13 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Step, Fault> {
     checks.finish()?;
     change.refuse_foreign()?;
     let (source, starting) = start.source(call)?;
-    let rooms = call.door.rooms()?;
-    let place = call.door.config.place.clone();
-    let function = function(&rooms.control, &place, change.function.as_deref().unwrap_or_default())?;
-    let mut settings = Settings::default();
-    change.apply(&mut settings);
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
+    let function = function(&control, &place, change.function.as_deref().unwrap_or_default())?;
     let enabled = change.enabled.is_none_or(|flag| flag.0);
-    let triggers = rooms.triggers.clone();
+    let mut settings = Settings::default();
+    change.change()(&mut settings);
     later(async move {
-        let created = triggers.create(NewMapping { function, source, starting, settings, enabled }).await;
+        let created = control.triggers().create(NewMapping { function, source, starting, settings, enabled }).await;
         answer(&place, created)
     })
 }
@@ -247,29 +254,30 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
     change.check(&mut checks);
     checks.finish()?;
     change.refuse_foreign()?;
-    let rooms = call.door.rooms()?;
-    let (uuid, place, triggers) = (uuid(call), call.door.config.place.clone(), rooms.triggers.clone());
-    let mut settings = (*triggers.get(&uuid).map_err(|error| fault::of_triggers(&error))?.mapping).settings.clone();
-    change.apply(&mut settings);
-    let named = change.function.as_deref().map(|name| function(&rooms.control, &place, name)).transpose()?;
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
+    let uuid = uuid(call);
+    control.triggers().get(&uuid).map_err(|error| fault::of_triggers(&error))?;
+    let named = change.function.as_deref().map(|name| function(&control, &place, name)).transpose()?;
     let enabled = change.enabled.map(|flag| flag.0);
+    let change = change.change();
     later(async move {
         let change = |mapping: &mut Mapping| {
-            mapping.settings = settings;
-            mapping.function = named.unwrap_or_else(|| mapping.function.clone());
-            mapping.enabled = enabled.unwrap_or(mapping.enabled);
+            change(&mut mapping.settings);
+            set(&mut mapping.function, named);
+            set(&mut mapping.enabled, enabled);
         };
-        answer(&place, triggers.update(&uuid, change).await)
+        answer(&place, control.triggers().update(&uuid, change).await)
     })
 }
 
 pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
-    let (uuid, place, triggers) = (uuid(call), call.door.config.place.clone(), call.door.rooms()?.triggers.clone());
-    later(async move { answer(&place, triggers.delete(&uuid).await) })
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
+    let uuid = uuid(call);
+    later(async move { answer(&place, control.triggers().delete(&uuid).await) })
 }
 
 pub(crate) fn get(call: &Call<'_>) -> Result<Step, Fault> {
-    let status = call.door.rooms()?.triggers.get(&uuid(call)).map_err(|error| fault::of_triggers(&error))?;
+    let status = call.door.control()?.triggers().get(&uuid(call)).map_err(|error| fault::of_triggers(&error))?;
     Ok(Step::Done(shown(&call.door.config.place, &status)))
 }
 
@@ -283,7 +291,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Step, Fault> {
         source.as_ref().is_none_or(|arn| status.mapping.source.arn(place) == *arn)
             && function.as_ref().is_none_or(|function| status.mapping.function == function.name)
     };
-    let found = call.door.rooms()?.triggers.status().into_iter().filter(wanted).collect();
+    let found = call.door.control()?.triggers().status().into_iter().filter(wanted).collect();
     let (found, marker) = page.take(found, |status| &status.mapping.uuid);
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);

@@ -50,6 +50,9 @@ pub(crate) fn tag(call: &Call<'_>) -> Result<Step, Fault> {
     if added.is_empty() {
         return Err(fault::invalid("An error occurred and the request cannot be processed."));
     }
+    let mut tags = functions::find(call, &tagged(call)?)?.definition.tags;
+    tags.extend(added.clone());
+    checked(tags)?;
     change(call, move |tags| tags.extend(added))
 }
 
@@ -72,24 +75,13 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Step, Fault> {
 }
 
 /// Changes tags of the function that the path names.
-fn change(call: &Call<'_>, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Step, Fault> {
+fn change(call: &Call<'_>, change: impl FnOnce(&mut BTreeMap<String, String>) + Send + 'static) -> Result<Step, Fault> {
     let named = tagged(call)?;
-    let found = functions::find(call, &named)?;
-    let mut tags = found.definition.tags;
-    change(&mut tags);
-    let tags = checked(tags)?;
-    let (control, place) = (call.door.rooms()?.control.clone(), call.door.config.place.clone());
+    let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     later(async move {
-        let change = |definition: &mut FunctionDefinition| definition.tags = tags;
-        // Of two changes at once one would take the other's tags back.
-        let updated = control.update_function(&named.name, Some(found.revision), change, None).await;
-        updated.map_err(|error| match error {
-            control::Error::Changed { .. } => Fault::new(
-                crate::protocol::Code::ResourceConflict,
-                format!("The function {} was changed at the same time; try again", named.name),
-            ),
-            error => fault::of_control(&place, &error),
-        })?;
+        let change = |definition: &mut FunctionDefinition| change(&mut definition.tags);
+        let updated = control.update_function(&named.name, None, change, None).await;
+        updated.map_err(|error| fault::of_control(&place, &error))?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     })
 }

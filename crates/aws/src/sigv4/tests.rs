@@ -197,7 +197,7 @@ fn a_request_longer_than_is_hashed_at_once_is_accepted() {
     let long = "x".repeat(3 * CANONICAL_BYTES);
     let headers = [("host", "localhost:8000"), ("my-header", &*long), ("x-amz-date", "20150830T123600Z")];
     let scope = "AKIDEXAMPLE/20150830/us-east-1/dynamodb/aws4_request";
-    let signature = sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope, &headers, VOTE);
+    let signature = sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope, ("POST", "/"), &headers, VOTE);
     let mut parts = vote(&format!(
         "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;my-header;x-amz-date, Signature={signature}"
     ));

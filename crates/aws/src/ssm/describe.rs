@@ -42,7 +42,7 @@ pub(crate) fn describe(call: &Call<'_>) -> Result<Step, Fault> {
     let max = max.and_then(|max| usize::try_from(max).ok()).unwrap_or(LISTED_MAX);
     // Nobody shares parameters with this account.
     let wanted = |_: &str| input.shared != Some(Flag(true));
-    let (found, token) = page::take(&call.door.rooms()?.control, input.token.as_deref(), max, wanted, &filters)?;
+    let (found, token) = page::take(call.door.control()?, input.token.as_deref(), max, wanted, &filters)?;
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);
     let mut parameters = response.array("Parameters");

@@ -20,9 +20,10 @@ pub(super) fn of(error: &control::Error) -> Fault {
         Error::Changed { .. } | Error::TooManyRequests(_) | Error::Database(db::Error::Busy) => {
             Fault::new(Code::Throttling, "Rate exceeded")
         }
-        // Packages and payloads are another door's; the rest is the server's own trouble.
+        // Functions are another door's; the rest is the server's own trouble.
         Error::Code(_)
         | Error::TooLarge(_)
+        | Error::Trigger(_)
         | Error::Closed
         | Error::Malformed { .. }
         | Error::Disk { .. }

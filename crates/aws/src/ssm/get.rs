@@ -45,8 +45,7 @@ pub(crate) fn one(call: &Call<'_>) -> Result<Step, Fault> {
     let mut checks = Checks::default();
     checks.required("name", input.name.is_some());
     checks.finish()?;
-    let Found { parameter, selector } =
-        name::find(&call.door.rooms()?.control, input.name.as_deref().unwrap_or_default())?;
+    let Found { parameter, selector } = name::find(call.door.control()?, input.name.as_deref().unwrap_or_default())?;
     let decrypted = input.decrypted == Some(Flag(true));
     let mut out = Vec::with_capacity(512);
     let mut response = Object::new(&mut out);
@@ -76,7 +75,7 @@ pub(super) fn names<'a>(names: Option<&'a List<Text<'a>>>) -> Result<&'a [Text<'
 pub(crate) fn several(call: &Call<'_>) -> Result<Step, Fault> {
     let input: GetParametersRequest<'_> = json::decode(call.body)?;
     let names = names(input.names.as_ref())?;
-    let (control, place) = (&call.door.rooms()?.control, &call.door.config.place);
+    let (control, place) = (call.door.control()?, &call.door.config.place);
     let decrypted = input.decrypted == Some(Flag(true));
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);
@@ -125,7 +124,7 @@ pub(crate) fn by_path(call: &Call<'_>) -> Result<Step, Fault> {
     let recursive = input.recursive == Some(Flag(true));
     let max = max.and_then(|max| usize::try_from(max).ok()).unwrap_or(NAMES_MAX);
     let wanted = |name: &str| is_below(path, name, recursive);
-    let (found, token) = page::take(&call.door.rooms()?.control, input.token.as_deref(), max, wanted, &filters)?;
+    let (found, token) = page::take(call.door.control()?, input.token.as_deref(), max, wanted, &filters)?;
     let decrypted = input.decrypted == Some(Flag(true));
     let mut out = Vec::with_capacity(1024);
     let mut response = Object::new(&mut out);

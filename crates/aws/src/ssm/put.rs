@@ -58,7 +58,7 @@ pub(crate) fn put(call: &Call<'_>) -> Result<Step, Fault> {
     if input.policies.as_deref().is_some_and(|policies| !matches!(policies, "" | "[]" | "{}")) {
         return Err(Fault::validation("Parameter policies do not work here: leave Policies out"));
     }
-    let control = call.door.rooms()?.control.clone();
+    let control = call.door.control()?.clone();
     let before = control.parameter(input.name.as_deref().unwrap_or_default()).ok();
     let definition = definition(input, before)?;
     Ok(Step::Later(Box::pin(async move {
@@ -99,7 +99,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     checks.required("name", input.name.is_some());
     checks.finish()?;
     let name = input.name.as_deref().unwrap_or_default().to_owned();
-    let control = call.door.rooms()?.control.clone();
+    let control = call.door.control()?.clone();
     Ok(Step::Later(Box::pin(async move {
         control.delete_parameter(&name).await.map_err(|error| fault::of(&error))?;
         Ok(Answer::from(b"{}".to_vec()))
@@ -109,7 +109,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
 pub(crate) fn delete_several(call: &Call<'_>) -> Result<Step, Fault> {
     let input: DeleteParametersRequest<'_> = json::decode(call.body)?;
     let names: Vec<String> = get::names(input.names.as_ref())?.iter().map(|name| name.to_string()).collect();
-    let control = call.door.rooms()?.control.clone();
+    let control = call.door.control()?.clone();
     Ok(Step::Later(Box::pin(async move {
         let (mut deleted, mut invalid) = (Vec::new(), Vec::new());
         for name in &names {

@@ -71,7 +71,7 @@ impl Resource<'_> {
         }
         let name = self.id.as_deref().unwrap_or_default();
         let missing = |error: &control::Error| matches!(error, control::Error::NotFound { .. });
-        match call.door.rooms()?.control.parameter(name) {
+        match call.door.control()?.parameter(name) {
             Ok(_) => Ok(name.to_owned()),
             Err(error) if missing(&error) => Err(unknown()),
             Err(error) => Err(fault::of(&error)),
@@ -90,7 +90,7 @@ pub(crate) fn add(call: &Call<'_>) -> Result<Step, Fault> {
     checks.required("tags", input.tags.is_some());
     checks.finish()?;
     let added = taken(input.tags.as_ref())?;
-    let before = call.door.rooms()?.control.parameter(&name).map_err(|error| fault::of(&error))?.definition.tags;
+    let before = call.door.control()?.parameter(&name).map_err(|error| fault::of(&error))?.definition.tags;
     if before.keys().chain(added.keys()).collect::<std::collections::BTreeSet<_>>().len() > TAGS_MAX {
         return Err(Fault::bare(Code::TooManyTags));
     }
@@ -112,7 +112,7 @@ fn change(
     name: String,
     change: impl FnOnce(&mut BTreeMap<String, String>) + Send + 'static,
 ) -> Result<Step, Fault> {
-    let control = call.door.rooms()?.control.clone();
+    let control = call.door.control()?.clone();
     Ok(Step::Later(Box::pin(async move {
         control.tag_parameter(&name, change).await.map_err(|error| fault::of(&error))?;
         Ok(Answer::from(b"{}".to_vec()))
@@ -122,7 +122,7 @@ fn change(
 pub(crate) fn list(call: &Call<'_>) -> Result<Step, Fault> {
     let input: Resource<'_> = json::decode(call.body)?;
     let name = input.name(call)?;
-    let parameter = call.door.rooms()?.control.parameter(&name).map_err(|error| fault::of(&error))?;
+    let parameter = call.door.control()?.parameter(&name).map_err(|error| fault::of(&error))?;
     let mut out = Vec::with_capacity(128);
     let mut response = Object::new(&mut out);
     let mut tags = response.array("TagList");

@@ -3,9 +3,14 @@
 mod batches;
 mod doors;
 mod expiry;
+mod functions;
 mod indexes;
+mod invocations;
 mod items;
+mod mappings;
+mod parameters;
 mod queries;
+mod script;
 mod streams;
 mod tables;
 mod transactions;
@@ -13,10 +18,13 @@ mod values;
 
 use crate::{AccessKey, Config, Door, Place};
 use bytes::Bytes;
+use control::Control;
 use db::{Db, Env, Options, SimStore, env::sim::World};
 use expect_test::Expect;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use script::Script;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A door over a database in a directory of its own, with a clock that the test moves.
@@ -25,11 +33,17 @@ struct House {
     db: Db,
     world: World,
     runtime: tokio::runtime::Runtime,
+    /// Where functions and parameters are defined, and the script that functions follow.
+    control: Option<(Control, Arc<Script>)>,
     _dir: TempDir,
 }
 
 impl Drop for House {
     fn drop(&mut self) {
+        // Of a test that failed nothing has to end well.
+        if let Some((control, _)) = self.control.take().filter(|_| !std::thread::panicking()) {
+            self.runtime.block_on(control.stop());
+        }
         self.db.close().expect("the database closes");
     }
 }
@@ -67,8 +81,66 @@ impl House {
             conflicts_percent: 0,
         };
         configure(&mut config);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-        House { door: Door::new(db.clone(), config), db, world, runtime, _dir: dir }
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+        House { door: Door::new(db.clone(), config), db, world, runtime, control: None, _dir: dir }
+    }
+
+    /// With functions that follow a script, and parameters.
+    fn functional(keys: Vec<AccessKey>) -> House {
+        let mut house = House::with_keys(keys);
+        let script = Arc::new(Script::default());
+        let config = house.door.0.config.clone();
+        let settings = control::Settings::new(house._dir.path());
+        let control = Control::start(house.db.clone(), script.clone(), config.place.clone(), settings);
+        let control = house.runtime.block_on(control).expect("control starts");
+        house.door = Door::with_control(house.db.clone(), config, control.clone());
+        house.control = Some((control, script));
+        house
+    }
+
+    fn script(&self) -> &Script {
+        &self.control.as_ref().expect("it has functions").1
+    }
+
+    /// Sends a request to a path, its body with `'` for `"`, and shows the answer in one line: the status, the error's
+    /// type, headers that are Lambda's, and the body.
+    fn rest(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+        let request = headers
+            .iter()
+            .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
+        let response = self.send(request.body(()).expect("a request"), body.replace('\'', "\""));
+        let shown = |name: &str| Some(format!(" {name}={}", response.headers().get(name)?.to_str().ok()?));
+        let names = ["x-amzn-errortype", "x-amz-function-error", "x-amz-executed-version", "x-amz-log-result"];
+        let headers: String = names.into_iter().filter_map(shown).collect();
+        let text = String::from_utf8_lossy(response.body());
+        format!("{}{headers} {text}", response.status().as_u16()).trim_end().to_owned()
+    }
+
+    /// Requests to paths and their answers, a line each.
+    fn replay_rest(&self, requests: &[(&str, &str, &str)], expected: Expect) {
+        let answer = |(method, path, body): &(&str, &str, &str)| self.rest(method, path, &[], body);
+        expected.assert_eq(&requests.iter().map(answer).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// Asks SSM; shows the status where it is not 200, and the body.
+    fn ssm(&self, operation: &str, body: &str) -> String {
+        let request = Request::post("/")
+            .header("x-amz-target", format!("AmazonSSM.{operation}"))
+            .header("content-type", "application/x-amz-json-1.1");
+        let response = self.send(request.body(()).expect("a request"), body.replace('\'', "\""));
+        assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
+        let text = String::from_utf8_lossy(response.body());
+        match response.status().as_u16() {
+            200 => text.into_owned(),
+            status => format!("{status} {text}"),
+        }
+    }
+
+    /// Requests of SSM and their answers, a line each.
+    fn replay_ssm(&self, requests: &[(&str, &str)], expected: Expect) {
+        let answers: Vec<String> = requests.iter().map(|(operation, body)| self.ssm(operation, body)).collect();
+        expected.assert_eq(&answers.join("\n"));
     }
 
     /// With the tables `votes` (id) and `totals` (region, improvement), streams off.
