@@ -5,7 +5,7 @@ use crate::{
     dynamodb::{backups, batch, items, query, tables, tags, transact, ttl},
     lambda::{self, functions, invoke, mappings},
     lineage,
-    protocol::{Answer, Code, Fault, REQUEST_BYTES_MAX},
+    protocol::{Answer, Code, Fault, Protocol, REQUEST_BYTES_MAX},
     retry,
     service::{DYNAMODB, LAMBDA, SSM, STREAMS, Service, X_AMZ_TARGET, split_target},
     ssm, streams, uri,
@@ -305,11 +305,14 @@ impl Asked {
     pub fn unknown(&self, parts: &Parts) -> Fault {
         let text = String::from_utf8_lossy(target(&parts.headers));
         let message = match text.split_once('.') {
-            _ if self.service.target.is_none() => {
+            _ if self.service.target.is_none() && self.service.protocol == Protocol::Rest => {
                 Some(format!("{} {} does not work here", parts.method, parts.uri.path()))
             }
             Some((_, name)) if self.service == &DYNAMODB && NOT_HERE.contains(&name) => {
                 Some(format!("{name} does not work here yet"))
+            }
+            Some((_, name)) if self.service != &DYNAMODB && self.service != &STREAMS => {
+                Some(format!("{name} does not work here"))
             }
             _ => None,
         };

@@ -85,7 +85,9 @@ pub(crate) fn respond(protocol: Protocol, ids: &RequestIds, outcome: Result<Answ
             }
         }
     }
-    headers.extend(answer.headers);
+    for (name, value) in answer.headers {
+        headers.insert(name, value);
+    }
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;

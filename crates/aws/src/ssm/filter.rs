@@ -1,10 +1,11 @@
 //! Filters of lists of parameters: keys, options and values, all of which a parameter has to fit.
 
+use super::shown::KEY;
 use crate::{
     json::{List, Text},
     protocol::{Code, Fault},
 };
-use control::Parameter;
+use control::{Parameter, ParameterType};
 
 shape! {
     /// `ParameterFilters`.
@@ -111,6 +112,7 @@ impl<'a> Filter<'a> {
             "Type" => self.fits(definition.kind.name()),
             "Tier" => self.fits(tier),
             "DataType" => self.fits(&definition.data_type),
+            "KeyId" => definition.kind == ParameterType::SecureString && self.fits(KEY),
             key => {
                 let tag = key.strip_prefix("tag:").and_then(|name| definition.tags.get(name));
                 tag.is_some_and(|value| self.values.is_empty() || self.fits(value))

@@ -99,7 +99,11 @@ fn a_functions_code_is_replaced_for_the_revision_that_was_meant() {
             ("PUT", "/2015-03-31/functions/none/code", "{'ZipFile':''}"),
             ("PUT", "/2015-03-31/functions/count/code", "{'ZipFile':'','Publish':true}"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Please provide a source for function code."}
+            412 x-amzn-errortype=PreconditionFailedException {"Type":"User","message":"The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Versions cannot be published here: leave Publish out; functions run as $LATEST"}"#]],
     );
 }
 
@@ -135,7 +139,31 @@ fn functions_that_cannot_be_are_refused_as_lambda_does() {
         with(",'Environment':{'Variables':{'AWS_REGION':'x'}}"),
         with(",'VpcConfig':{},'TracingConfig':{'Mode':'Active'},'KMSKeyArn':''")[..5].to_owned(),
     ];
-    expect![[r#""#]].assert_eq(&cases.join("\n"));
+    expect![[r#"
+        400 x-amzn-errortype=SerializationException {}
+        400 x-amzn-errortype=SerializationException {"message":"Start of list found where not expected"}
+        400 x-amzn-errortype=ValidationException {"message":"3 validation errors detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null; Value null at 'role' failed to satisfy constraint: Member must not be null; Value null at 'code' failed to satisfy constraint: Member must not be null"}
+        409 x-amzn-errortype=ResourceConflictException {"Type":"User","message":"Function already exist: count"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"1 validation error detected: Value 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"}
+        400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}
+        400 x-amzn-errortype=ValidationException {"message":"3 validation errors detected: Value 'riscv' at 'architectures' failed to satisfy constraint: Member must satisfy enum value set: [x86_64, arm64]; Value '0' at 'timeout' failed to satisfy constraint: Member must have value greater than or equal to 1; Value '127' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128"}
+        400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900; Value '10241' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240"}
+        400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value 'r' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+; Value 'a b' at 'handler' failed to satisfy constraint: Member must satisfy regular expression pattern: [^\\s]+"}
+        400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value 'Jar' at 'packageType' failed to satisfy constraint: Member must satisfy enum value set: [Zip, Image]"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"PackageType Image: container images do not run here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Please provide a source for function code."}
+        400 x-amzn-errortype=SerializationException {"message":"ZipFile is no Base64: Invalid symbol 33, offset 0."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Could not unzip uploaded file. Please check your file, then try to upload again. (invalid Zip archive: Could not find EOCD)"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Packages cannot be fetched from buckets here yet: send the package instead of naming code, as ZipFile"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Container images do not run here: send the code of repository:latest as ZipFile"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Runtime and Handler are mandatory parameters for functions created with deployment packages."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Runtime java21 does not run here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Versions cannot be published here: leave Publish out; functions run as $LATEST"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Layers do not work here: put their contents into the function's package, or its folder"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"FileSystemConfigs does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"ImageConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION"}
+        201 {"#]].assert_eq(&cases.join("\n"));
 }
 
 #[test]
@@ -164,7 +192,10 @@ fn functions_are_listed_in_pages() {
             ("GET", "/2015-03-31/functions?FunctionVersion=1", ""),
             ("GET", "/2015-03-31/functions?Marker=%20", ""),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1"}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value '1' at 'functionVersion' failed to satisfy constraint: Member must satisfy enum value set: [ALL]"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Invalid marker"}"#]],
     );
 }
 
@@ -184,7 +215,16 @@ fn concurrency_is_reserved_shown_and_given_back() {
             ("PUT", "/2017-10-31/functions/count:$LATEST/concurrency", "{'ReservedConcurrentExecutions':1}"),
             ("PUT", "/2017-10-31/functions/none/concurrency", "{'ReservedConcurrentExecutions':1}"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            200 {}
+            200 {"ReservedConcurrentExecutions":7}
+            200 {"ReservedConcurrentExecutions":7}
+            200 {"AccountLimit":{"TotalCodeSize":80530636800,"CodeSizeUnzipped":262144000,"CodeSizeZipped":52428800,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":993},"AccountUsage":{"TotalCodeSize":153,"FunctionCount":1}}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value '-1' at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 0"}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value null at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must not be null"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"reservedConcurrentExecutions is 1001, not within 0 to 1000 calls"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN."}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}"#]],
     );
     assert_eq!(house.script().function("count").expect("it runs").reserved_concurrency, Some(7));
     assert!(
@@ -218,7 +258,19 @@ fn functions_are_tagged_by_their_arn() {
             ("GET", &of("event-source-mapping%3A4b4f0f4c-6a5e-4e4a-9d3c-0a1b2c3d4e5f"), ""),
             ("GET", &tags("count"), ""),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            200 {"Tags":{}}
+            204
+            204
+            200 {"Tags":{"c":"2"}}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"An error occurred and the request cannot be processed."}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Number of tags exceeds resource tag limit."}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Tags on function aliases and versions are not supported. Please specify a function ARN."}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Tags of event-source-mappings do not work here"}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value 'count' at 'resource' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"}"#]],
     );
 }
 
@@ -235,8 +287,14 @@ fn paths_that_lead_nowhere_say_so() {
             ("GET", "/2015-03-31/functions/count?Qualifier=live", ""),
             ("DELETE", "/2015-03-31/functions/count?Qualifier=%24LATEST", ""),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            404 x-amzn-errortype=UnknownOperationException {"message":"POST /2015-03-31/functions/count/versions does not work here"}
+            404 x-amzn-errortype=UnknownOperationException {"message":"PATCH /2015-03-31/functions/count does not work here"}
+            404 x-amzn-errortype=UnknownOperationException {"message":"GET /2018-10-31/layers does not work here"}
+            400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:count:live"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"$LATEST version cannot be deleted without deleting the function."}"#]],
     );
     let bare = House::new();
-    bare.replay_rest(&[("GET", FUNCTIONS, "")], expect![[r#""#]]);
+    bare.replay_rest(&[("GET", FUNCTIONS, "")], expect![[r#"404 x-amzn-errortype=UnknownOperationException {"message":"Functions and parameters do not work on this server"}"#]]);
 }

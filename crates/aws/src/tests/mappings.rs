@@ -139,5 +139,30 @@ fn mappings_that_cannot_be_are_refused_as_lambda_does() {
     let too_long = send(&long);
     let constraint = "at 'filterCriteria.filters.1.member.pattern' failed to satisfy constraint: Member must have length less than or equal to 4096";
     assert!(too_long.starts_with("400") && too_long.contains(constraint), "{too_long}");
-    expect![[r#""#]].assert_eq(&cases.join("\n"));
+    expect![[r#"
+        409 x-amzn-errortype=ResourceConflictException {"Type":"User","message":"The event source arn (\" STREAM \") and function (\" count \") provided mapping already exists. Please update or delete the existing mapping
+        400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Function does not exist"}
+        404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:count:7"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unrecognized event source."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unrecognized event source."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Event sources of sqs do not work here, only streams of tables: arn:aws:sqs:us-east-1:000000000000:q"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Stream not found: arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2020-01-01T00:00:00.000"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."}
+        400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value '0' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported starting position for arn type: STREAM"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Timestamp only valid with StartingPosition AT_TIMESTAMP"}
+        400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value '0' at 'batchSize' failed to satisfy constraint: Member must have value greater than or equal to 1; Value '0' at 'parallelizationFactor' failed to satisfy constraint: Member must have value greater than or equal to 1"}
+        400 x-amzn-errortype=ValidationException {"message":"4 validation errors detected: Value '10001' at 'batchSize' failed to satisfy constraint: Member must have value less than or equal to 10000; Value '301' at 'maximumBatchingWindowInSeconds' failed to satisfy constraint: Member must have value less than or equal to 300; Value '11' at 'parallelizationFactor' failed to satisfy constraint: Member must have value less than or equal to 10; Value '901' at 'tumblingWindowInSeconds' failed to satisfy constraint: Member must have value less than or equal to 900"}
+        400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value '-2' at 'maximumRecordAgeInSeconds' failed to satisfy constraint: Member must have value greater than or equal to -1; Value '-2' at 'maximumRetryAttempts' failed to satisfy constraint: Member must have value greater than or equal to -1"}
+        400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value '604801' at 'maximumRecordAgeInSeconds' failed to satisfy constraint: Member must have value less than or equal to 604800; Value '10001' at 'maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal to 10000"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"the record age, seconds, must be from 60 to 604800, not 59"}
+        400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value 'All' at 'functionResponseTypes' failed to satisfy constraint: Member must satisfy enum value set: [ReportBatchItemFailures]"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Invalid filter pattern definition."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported DestinationConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"the on-failure destination must be the ARN of a standard queue (sqs), a standard topic (sns), a bucket (s3) or a Kafka topic, not arn:aws:sqs:us-east-1:000000000000:q.fifo"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported ScalingConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported Queues parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Tags of event source mappings do not work here"}
+        400 x-amzn-errortype=SerializationException {"message":"STRING_VALUE cannot be converted to Integer"}"#]].assert_eq(&cases.join("\n"));
 }

@@ -40,7 +40,8 @@ struct House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        if let Some((control, _)) = &self.control {
+        // Of a test that failed nothing has to end well.
+        if let Some((control, _)) = self.control.take().filter(|_| !std::thread::panicking()) {
             self.runtime.block_on(control.stop());
         }
         self.db.close().expect("the database closes");
@@ -80,7 +81,8 @@ impl House {
             conflicts_percent: 0,
         };
         configure(&mut config);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
         House { door: Door::new(db.clone(), config), db, world, runtime, control: None, _dir: dir }
     }
 

@@ -98,6 +98,9 @@ fn parameters_are_read_by_path_and_in_pages() {
     assert_eq!(with("Path", "Recursive", "/a"), "/a/b /a/b/d /a/c");
     assert_eq!(with("tag:team", "Equals", "green"), "/a/b");
     assert_eq!(with("Tier", "Equals", "Advanced"), "");
+    house.ssm("PutParameter", "{'Name':'z','Value':'1','Type':'SecureString'}");
+    assert_eq!(with("KeyId", "BeginsWith", "alias/"), "z");
+    house.ssm("DeleteParameter", "{'Name':'z'}");
     assert_eq!(with("DataType", "Equals", "text"), "/a /a/b /a/b/d /a/c /ab/e f");
     assert_eq!(listed("'ParameterFilters':[{'Key':'tag:team'}]"), "/a/b");
     assert_eq!(listed("'Filters':[{'Key':'Name','Values':['/a/']},{'Key':'Type','Values':['String']}]"), "/a/b /a/b/d");
@@ -115,7 +118,7 @@ fn parameters_are_listed_with_all_but_their_value() {
         "PutParameter",
         "{'Name':'a','Value':'1','Type':'SecureString','Description':'d','AllowedPattern':'[0-9]','Tier':'Intelligent-Tiering'}",
     );
-    house.replay_ssm(&[("DescribeParameters", "{}")], expect![[r#""#]]);
+    house.replay_ssm(&[("DescribeParameters", "{}")], expect![[r#"{"Parameters":[{"Name":"a","ARN":"arn:aws:ssm:us-east-1:000000000000:parameter/a","Type":"SecureString","KeyId":"alias/aws/ssm","LastModifiedDate":1700000000.000,"Description":"d","AllowedPattern":"[0-9]","Version":1,"Tier":"Standard","Policies":[],"DataType":"text"}]}"#]]);
 }
 
 #[test]
@@ -138,7 +141,15 @@ fn parameters_are_tagged() {
             ("ListTagsForResource", "{'ResourceType':'Document','ResourceId':'a'}"),
             ("ListTagsForResource", "{'ResourceType':'Table','ResourceId':'a'}"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            {}
+            {}
+            {"TagList":[{"Key":"c","Value":"2"}]}
+            400 {"__type":"TooManyTagsError"}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy constraint: Member must not be null"}
+            400 {"__type":"InvalidResourceId"}
+            400 {"__type":"InvalidResourceType","message":"Only parameters have tags here"}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value 'Table' at 'resourceType' failed to satisfy constraint: Member must satisfy enum value set: [Association, Automation, CloudConnector, Document, MaintenanceWindow, ManagedInstance, OpsItem, OpsMetadata, Parameter, PatchBaseline]"}"#]],
     );
 }
 
@@ -173,6 +184,29 @@ fn parameters_that_cannot_be_are_refused_as_ssm_does() {
             ("DescribeParameters", "{'ParameterFilters':[{'Key':'Type'}]}"),
             ("DescribeParameters", "{'ParameterFilters':[],'Filters':[]}"),
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            400 {"__type":"UnknownOperationException","message":"Nothing does not work here"}
+            400 {"__type":"SerializationException"}
+            400 {"__type":"SerializationException"}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null"}
+            400 {"__type":"SerializationException","Message":"NUMBER_VALUE cannot be converted to String"}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value '[a, b, c, d, e, f, g, h, i, j, k]' at 'names' failed to satisfy constraint: Member must have length less than or equal to 10"}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value null at 'value' failed to satisfy constraint: Member must not be null"}
+            400 {"__type":"ValidationException","message":"A parameter type is required when you create a parameter."}
+            400 {"__type":"ValidationException","message":"2 validation errors detected: Value 'Number' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [SecureString, StringList, String]; Value 'Free' at 'tier' failed to satisfy constraint: Member must satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]"}
+            400 {"__type":"ValidationException","message":"Parameter value cannot be empty."}
+            400 {"__type":"ValidationException","message":"Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier."}
+            400 {"__type":"ParameterPatternMismatchException","message":"Parameter value, cannot be validated against allowedPattern: [0-9]+"}
+            400 {"__type":"InvalidAllowedPatternException","message":"The pattern [ is invalid: non-empty character class has no closing bracket"}
+            400 {"__type":"ValidationException","message":"Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource."}
+            400 {"__type":"ValidationException","message":"Parameter policies do not work here: leave Policies out"}
+            400 {"__type":"ValidationException","message":"Parameter name must be a fully qualified name."}
+            400 {"__type":"ValidationException","message":"The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol \"/\". Valid example: /get/parameters2-/by1./path0_."}
+            400 {"__type":"ValidationException","message":"1 validation error detected: Value '11' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 10"}
+            400 {"__type":"InvalidNextToken","message":"The specified token isn't valid."}
+            400 {"__type":"InvalidFilterKey","message":"The following filter key is not valid: Name. Valid filter keys include: [Type, KeyId, DataType, tag:]."}
+            400 {"__type":"InvalidFilterOption","message":"The filter option Recursive does not go with the key Type."}
+            400 {"__type":"InvalidFilterValue","message":"The filter Type has no values."}
+            400 {"__type":"ValidationException","message":"You can use either Filters or ParameterFilters in a single request."}"#]],
     );
 }
