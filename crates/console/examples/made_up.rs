@@ -1,5 +1,6 @@
 //! Serves the console's pages with made-up functions that seem to work, to look at the pages while one works on them:
-//! `cargo run -p console --example made_up`, then <http://127.0.0.1:8100>. An hour seems to have passed when it starts.
+//! `cargo run -p console --example made_up`, then <http://127.0.0.1:8100>, or another port that is named after `--`. An
+//! hour seems to have passed when it starts. A browser test watches it, too.
 
 #[path = "../tests/made_up/mod.rs"]
 #[allow(dead_code, reason = "tests use more of it")]
@@ -45,7 +46,8 @@ fn main() {
 
 async fn serve() {
     let clock = Arc::new(Clock { real: Env::real().clock, behind_ms: AtomicU64::new(STEPS_BEFORE * 5_000) });
-    let env = Env { clock: Arc::clone(&clock) as Arc<dyn db::env::Clock>, disk: World::new(1).env().disk, ..Env::real() };
+    let env =
+        Env { clock: Arc::clone(&clock) as Arc<dyn db::env::Clock>, disk: World::new(1).env().disk, ..Env::real() };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let db = Db::open(Options::new(folder.path()), env).expect("a new database opens");
     for table in ["votes", "DocumentsTable", "cruddur-messages"] {
@@ -61,8 +63,9 @@ async fn serve() {
         clock.behind_ms.fetch_sub(5_000, Ordering::Relaxed);
     }
     tokio::time::resume();
-    let listener = TcpListener::bind(("127.0.0.1", 8100)).await.expect("port 8100 is free");
-    println!("http://127.0.0.1:8100");
+    let port = std::env::args().nth(1).map_or(8100, |port| port.parse().expect("a port"));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+    println!("http://{}", listener.local_addr().expect("a socket has an address"));
     let mut beat = STEPS_BEFORE * 20;
     loop {
         tokio::select! {
@@ -97,16 +100,17 @@ fn connect(console: Console, stream: TokioIo<tokio::net::TcpStream>) {
 /// What happened within so many quarters of a second.
 fn pretend(stage: &Stage, now_ms: u64, beat: u64, beats: u64) {
     let wave = |period: f64| (beat as f64 / period).sin() * 0.5 + 0.5;
-    let chance = |of: u64| (beat / beats).wrapping_mul(2_654_435_761) % of == 0;
+    let chance = |of: u64| (beat / beats).wrapping_mul(2_654_435_761).is_multiple_of(of);
     let load = 1.0 + 6.0 * wave(900.0) + 3.0 * wave(131.0) + if beat % 3000 > 2500 { 7.0 } else { 0.0 };
     let slow = 1.0 + wave(611.0) + if beat % 4000 > 3700 { 2.0 } else { 0.0 };
-    let ran = (load * beats as f64 / 2.0) as u64;
+    // Halves add up from beat to beat.
+    let ran = ((beat + beats) as f64 * load / 2.0) as u64 - (beat as f64 * load / 2.0) as u64;
     {
         let mut functions = locked(&stage.functions);
-        let failed = u64::from(chance(23));
+        let failed = u64::from(chance(41));
         let took = Duration::from_micros((9_000.0 * slow) as u64);
         for (at, (ran, failed, took)) in
-            [(ran, failed, took), (ran / 4, u64::from(chance(5)), took * 9), (ran / 9, 0, took / 14)]
+            [(ran, failed, took), (ran / 4, u64::from(chance(11)), took * 9), (ran / 9, 0, took / 14)]
                 .into_iter()
                 .enumerate()
         {

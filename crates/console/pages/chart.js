@@ -45,8 +45,8 @@ export class Chart {
     this.top = el("span", { class: "peak" });
     this.from = el("span");
     const keys = series.length > 1 ? series.map(({ name, tone }) => el("span", { class: "key", "data-tone": tone, text: name })) : [];
-    this.figure = el("figure", { class: "chart", role: "img" }, el("figcaption", {}, el("b", { text: title }), ...keys, this.when, this.now),
-      el("div", { class: "canvas" }, this.picture, this.top), el("p", { class: "scale", "aria-hidden": true }, this.from, el("span", { text: "now" })));
+    this.figure = el("figure", { class: "chart", role: "img" }, el("figcaption", {}, el("b", { text: title }), ...keys, this.top, this.when, this.now),
+      this.picture, el("p", { class: "scale", "aria-hidden": true }, this.from, el("span", { text: "now" })));
     parent.append(this.figure);
     const canvas = this.picture;
     canvas.addEventListener("pointermove", (event) => {

@@ -56,7 +56,7 @@ function newTrigger(row) {
   const parts = { word: el("span", { class: "word" }), facts: el("p", { class: "facts" }), lanes: el("tbody") };
   const head = el("h3", {}, el("a", { href: triggerPage(row.uuid), text: `From ${row.source.name}` }), parts.word);
   const table = el("table", { class: "grid cards lanes" }, laneHead(), parts.lanes);
-  return Object.assign(el("article", { class: "trigger", "data-trigger": row.uuid }, head, parts.facts, table), { parts });
+  return Object.assign(el("article", { class: "trigger", "data-trigger": row.uuid }, head, parts.facts, el("div", { class: "scroll" }, table)), { parts });
 }
 
 function showTrigger({ parts }, row) {

@@ -1,7 +1,7 @@
 // All functions and triggers: each with its last hour, live.
 
 import { follow } from "./live.js";
-import { ago, el, keyed, mark, number, say } from "./format.js";
+import { el, keyed, mark, number, say } from "./format.js";
 import { cells, functionPage, functionWord, newProcesses, share, showAlarms, showCount, showProcesses, showTriggers, showWord, span } from "./rows.js";
 import { Spark } from "./chart.js";
 
@@ -31,14 +31,14 @@ function showFunction(element, row) {
   say(shown.p50, ran ? span(row.duration_ms.p50) : "\u2013");
   say(shown.p99, ran ? span(row.duration_ms.p99) : "\u2013");
   showProcesses(element.processes, row);
-  say(shown.age, row.age_ms > 0 ? ago(row.age_ms) : "\u2013");
+  say(shown.age, row.age_ms > 0 ? span(row.age_ms) : "\u2013");
   mark(shown.age, "tone", row.age_ms > 0 ? "" : "soft");
 }
 
 follow("/feed/functions", (frame) => {
   showAlarms(frame.alarms);
   id("no-functions").hidden = frame.functions.length > 0;
-  id("functions").closest("table").hidden = frame.functions.length === 0;
+  id("functions").closest(".scroll").hidden = frame.functions.length === 0;
   keyed(id("functions"), frame.functions, (row) => row.name, newFunction, showFunction);
   const cut = frame.functions_count > frame.functions.length;
   id("functions-count").hidden = !cut;

@@ -24,11 +24,12 @@ export function seconds(count) {
   return `${number(count)}\u202fs`;
 }
 
-/** How long until: `now`, `in 12 s`, `in 3 h 20 min`. */
+/** How long until: `now`, `in 12 s`, `in 4 min 10 s`, `in 3 h 20 min`. */
 export function until(ms) {
   const left = Math.ceil(ms / 1000);
   if (left <= 0) return "now";
-  if (left < 120) return `in ${left}\u202fs`;
+  if (left < 60) return `in ${left}\u202fs`;
+  if (left < 600) return left % 60 === 0 ? `in ${left / 60}\u202fmin` : `in ${Math.floor(left / 60)}\u202fmin ${left % 60}\u202fs`;
   const minutes = Math.ceil(left / 60);
   if (minutes < 60) return `in ${minutes}\u202fmin`;
   const hours = Math.floor(minutes / 60);
@@ -79,7 +80,7 @@ export function showAlarms(alarms) {
     (alarm) => el("li", {}, el("a", { href: alarm.href, text: alarm.text })), () => {});
 }
 
-/** `2 busy, 1 idle`, with a dot for each process. */
+/** A dot for each process, and in words how many are busy. */
 export function newProcesses() {
   const parts = { dots: el("span", { class: "dots", "aria-hidden": true }), text: el("span", { class: "soft" }) };
   return Object.assign(el("span", { class: "processes" }, parts.dots, parts.text), { parts });
@@ -89,8 +90,9 @@ export function showProcesses({ parts }, row) {
   const { busy, idle, starting } = row.processes;
   const dots = [...Array(busy).fill("busy"), ...Array(starting).fill("starting"), ...Array(idle).fill("idle")].slice(0, 12);
   keyed(parts.dots, dots.map((kind, at) => ({ kind, at })), (dot) => dot.at, () => el("i"), (dot, { kind }) => mark(dot, "kind", kind));
-  const words = [[busy, "busy"], [starting, "starting"], [idle, "idle"], [row.waiting, "waiting"]].filter(([count]) => count > 0);
-  say(parts.text, words.length > 0 ? words.map(([count, what]) => `${number(count)} ${what}`).join(", ") : "none");
+  const all = busy + idle + starting;
+  const waiting = row.waiting > 0 ? `, ${number(row.waiting)} waiting` : "";
+  say(parts.text, all > 0 ? `${number(busy)} of ${number(all)} busy${waiting}` : `none${waiting}`);
 }
 
 /** Cells of a row, with the names that a phone shows beside them. */
@@ -150,7 +152,7 @@ function newLane() {
 }
 
 function phaseWords(phase, now) {
-  if (phase.name === "calling") return `calling with ${number(phase.records)}`;
+  if (phase.name === "calling") return `calling with ${number(phase.records)} ${phase.records === 1 ? "record" : "records"}`;
   if (phase.name === "gathering") return `gathering, ${until(phase.until_ms - now).replace("in ", "")} left`;
   if (phase.name === "backing off") return `tries again ${until(phase.until_ms - now)}`;
   return phase.name;
@@ -184,13 +186,13 @@ export function showLanes(body, lanes, now) {
   });
 }
 
-/** `Runs`, and how the latest one ended. */
+/** How the latest run ended, and its tone. */
 export function lastRun(row, now) {
   if (!row.last) return ["never", "soft"];
   const when = ago(now - row.last.ended_ms);
   const time = when === "now" ? "just now" : `${when} ago`;
   const tone = { succeeded: "good", "will try again": "warn", "gave up": "bad" }[row.last.outcome];
-  return [row.last.outcome === "succeeded" ? time : `${row.last.outcome}, ${time}`, tone];
+  return [`${row.last.outcome}, ${time}`, tone];
 }
 
 /** Terms and what they say: `[[term, text or element]]`. */

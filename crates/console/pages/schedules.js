@@ -14,17 +14,17 @@ function newSchedule(row) {
   const parts = {
     word: el("span", { class: "word" }), when: el("code"), zone: el("span", { class: "soft" }), about: el("p", { class: "about", hidden: true }),
     due: el("p", { class: "due" }), next: el("ol", { class: "moments", "aria-label": "Next runs" }),
-    last: el("p"), error: el("p", { class: "why", hidden: true }), facts: el("p", { class: "facts" }), input: el("pre", { tabindex: 0 }), to: el("a"),
+    last: el("p"), error: el("p", { class: "why", hidden: true }), ran: el("p", { class: "ran" }), facts: el("p", { class: "facts" }), input: el("pre", { tabindex: 0 }), to: el("a"),
   };
   const [button, note] = [el("button", { type: "button", text: "Run now", "aria-label": `Run ${row.name} now` }), el("span", { class: "count", role: "status" })];
   pressing(button, async () => (await post(`/api/schedules/${encodeURIComponent(row.name)}/run`)).done, saying(note));
-  parts.hands = el("div", { class: "row" }, button, note);
+  parts.hands = el("span", { class: "row" }, note, button);
   parts.details = el("details", {}, el("summary", { text: "Payload" }), parts.input);
   const column = (title, ...children) => el("div", {}, el("p", { class: "kicker", text: title }), ...children);
   const element = el("article", { class: "schedule", "data-schedule": row.name },
-    el("h3", {}, el("span", { text: row.name }), parts.word), el("p", { class: "when" }, parts.when, " ", parts.zone), parts.about,
-    el("div", { class: "columns" }, column("Next run", parts.due, parts.next), column("Last run", parts.last, parts.error), column("Calls", parts.to, parts.facts)),
-    parts.details, parts.hands);
+    el("h3", {}, el("span", { text: row.name }), parts.word, parts.hands), el("p", { class: "when" }, parts.when, " ", parts.zone), parts.about,
+    el("div", { class: "columns" }, column("Next run", parts.due, parts.next), column("Last run", parts.last, parts.error, parts.ran), column("Calls", parts.to, parts.facts)),
+    parts.details);
   return Object.assign(element, { parts });
 }
 
@@ -32,7 +32,7 @@ function facts(row) {
   const said = [`missed runs: ${row.missed_policy === "run" ? "once, as soon as possible" : "skipped"}`];
   if (row.missed > 0) said.push(`${number(row.missed)} missed so far`);
   said.push(row.retry.attempts === 0 ? "no retries" : `${number(row.retry.attempts)} retries within ${seconds(row.retry.age_s)}`);
-  if (row.window_minutes !== null) said.push(`within ${row.window_minutes}\u202fmin`);
+  if (row.window_minutes !== null) said.push(`starts within ${row.window_minutes}\u202fmin`);
   if (row.dead_letter) said.push(`given-up runs go to ${row.dead_letter.split(":").pop()}`);
   if (row.end_ms !== null) said.push(`ends ${moment(row.end_ms, now())}`);
   return said;
@@ -64,10 +64,10 @@ function showTimes({ parts }, row) {
   mark(parts.last, "tone", tone);
   const { succeeded, given_up: given, waiting } = row.runs;
   const more = [[succeeded, "succeeded"], [given, "given up"], [waiting, "not done yet"]].filter(([count]) => count > 0).map(([count, what]) => `${number(count)} ${what}`);
-  const error = [row.trouble, row.last?.error, more.join(", ")].filter(Boolean).join(" \u00b7 ");
+  const error = [row.trouble, row.last?.error].filter(Boolean).join(" \u00b7 ");
   parts.error.hidden = error === "";
-  mark(parts.error, "tone", row.trouble || row.last?.error ? "bad" : "soft");
   say(parts.error, error);
+  say(parts.ran, more.join(", "));
 }
 
 function show(frame) {

@@ -171,7 +171,7 @@ function show(frame) {
   charts.charts[3].hidden = row.settings.quarantine === null;
   charts.update(frame.history);
   id("no-lanes").hidden = row.lanes.length > 0;
-  id("lanes").closest("table").hidden = row.lanes.length === 0;
+  id("lanes").closest(".scroll").hidden = row.lanes.length === 0;
   say(id("lanes-count"), row.lanes_count > row.lanes.length ? `${row.lanes.length} of ${number(row.lanes_count)}` : "");
   showLanes(id("lanes"), row.lanes, now());
   showRoom(row);

@@ -8,6 +8,16 @@ use std::pin::Pin;
 /// What comes later.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// `(function, after, bytes)`.
+pub type ReadLog = Box<dyn Fn(&str, Option<u64>, usize) -> LogPage + Send + Sync>;
+/// `(function, after)`.
+pub type AwaitLog = Box<dyn Fn(&str, u64) -> Later<()> + Send + Sync>;
+/// `(trigger, after)`.
+pub type ReadQuarantine = Box<dyn Fn(&str, Option<&str>) -> Result<QuarantinePage, Refused> + Send + Sync>;
+pub type Act = Box<dyn Fn(Action) -> Later<Result<String, Refused>> + Send + Sync>;
+/// `(function, payload)`.
+pub type Invoke = Box<dyn Fn(String, Bytes) -> Later<Result<Answer, Refused>> + Send + Sync>;
+
 /// How a console is set up. Start from `Config::default()` and set what differs.
 pub struct Config {
     pub dashboards: Vec<Dashboard>,
@@ -27,11 +37,11 @@ pub struct Config {
     pub schedules: Box<dyn Fn() -> Vec<ScheduleRow> + Send + Sync>,
     /// Lines of a function's log after a position, about so many bytes; without a position the newest ones. May read
     /// the disk.
-    pub logs: Box<dyn Fn(&str, Option<u64>, usize) -> LogPage + Send + Sync>,
+    pub logs: ReadLog,
     /// Ready once a function's log has lines after a position.
-    pub logs_past: Box<dyn Fn(&str, u64) -> Later<()> + Send + Sync>,
+    pub logs_past: AwaitLog,
     /// Parked keys of a trigger, of a uuid, after the one that the page before named. May read the disk.
-    pub quarantine: Box<dyn Fn(&str, Option<&str>) -> Result<QuarantinePage, Refused> + Send + Sync>,
+    pub quarantine: ReadQuarantine,
     /// What people may do; `None`: they may only look.
     pub hands: Option<Hands>,
 }
@@ -39,9 +49,9 @@ pub struct Config {
 /// What the pages' buttons do. Who may open a page may press them: leave them out where strangers may look.
 pub struct Hands {
     /// Does it, and says what was done in a sentence.
-    pub act: Box<dyn Fn(Action) -> Later<Result<String, Refused>> + Send + Sync>,
+    pub act: Act,
     /// Invokes a function with a payload of JSON and waits for its answer.
-    pub invoke: Box<dyn Fn(String, Bytes) -> Later<Result<Answer, Refused>> + Send + Sync>,
+    pub invoke: Invoke,
 }
 
 impl Default for Config {

@@ -161,7 +161,15 @@ mod tests {
             let (parts, ()) = request.body(()).expect("a valid request").into_parts();
             out += &format!("{who}: {:?}\n", check_post(&parts));
         }
-        expect![[r#""#]].assert_eq(&out);
+        expect![[r#"
+            a page: Ok(())
+            a browser's page: Ok(())
+            another site: Err((403, "the console answers its own pages only"))
+            nobody: Err((403, "a POST names its origin: Origin: http://HOST"))
+            a form: Err((415, "a POST has the content type application/json"))
+            without a type: Err((415, "a POST has the content type application/json"))
+        "#]]
+        .assert_eq(&out);
     }
 
     #[test]

@@ -34,7 +34,8 @@ mod wake;
 
 pub use api::{REQUEST_BYTES_MAX, unread};
 pub use config::{
-    Chart, Config, Dashboard, Hands, Later, Phase, Rate, Recent, RequestRow, SkipSample, Skipped, ViewRow,
+    Act, AwaitLog, Chart, Config, Dashboard, Hands, Invoke, Later, Phase, Rate, ReadLog, ReadQuarantine, Recent,
+    RequestRow, SkipSample, Skipped, ViewRow,
 };
 pub use respond::Body;
 pub use running::{
