@@ -5,10 +5,11 @@ const BEAT_MS = 15_000;
 const STALE_MS = 10_000;
 
 /**
- * Calls `onFrame(frame)` for each frame, at most once per painted picture.
+ * Calls `onFrame(frame)` for each frame, at most once per painted picture, and `others[name](data)` for each event of
+ * another name. `url` may be a function: what is asked for may depend on what was seen.
  * The element `#link` shows the state: live, reconnecting, stale.
  */
-export function follow(url, onFrame) {
+export function follow(url, onFrame, others = {}) {
   let source = null;
   let heard = performance.now();
   let lost = null;
@@ -36,7 +37,7 @@ export function follow(url, onFrame) {
   const open = () => {
     if (source && source.readyState !== EventSource.CLOSED) return;
     heard = performance.now();
-    source = new EventSource(url);
+    source = new EventSource(typeof url === "function" ? url() : url);
     source.addEventListener("open", () => { heard = performance.now(); });
     source.addEventListener("beat", alive);
     source.addEventListener("error", missed);
@@ -46,6 +47,9 @@ export function follow(url, onFrame) {
       if (waiting === null) requestAnimationFrame(() => { const data = waiting; waiting = null; onFrame(JSON.parse(data)); });
       waiting = event.data;
     });
+    for (const [name, take] of Object.entries(others)) {
+      source.addEventListener(name, (event) => { alive(); take(JSON.parse(event.data)); });
+    }
   };
   const close = () => { source?.close(); source = null; };
 

@@ -1,8 +1,11 @@
-// The overview: engine, dashboards, views, tables, requests; each frame is the whole state.
+// The overview: engine, dashboards, views, functions, triggers, schedules, tables, requests; each frame is the whole state.
 
 import { follow } from "./live.js";
 import { ago, behind, bytes, copying, el, keyed, mark, number, say } from "./format.js";
 import { derived, newState, showState } from "./indexes.js";
+import {
+  cells, functionPage, functionWord, lastRun, newProcesses, showAlarms, showCount, showProcesses, showTriggers, showWord, span, until,
+} from "./rows.js";
 
 const id = (name) => document.getElementById(name);
 let latest = null;
@@ -111,6 +114,53 @@ function showTable(row, table) {
   row.changed = table.changed;
 }
 
+function newFunction(row) {
+  const shown = cells([["name", "Name", "name"], ["runtime", "Runtime", "soft"], ["invocations", "Invocations", "n"], ["errors", "Errors", "n"],
+    ["p50", "Median", "n"], ["p99", "p99", "n"], ["processes", "Processes"]]);
+  const [word, processes] = [el("span", { class: "word" }), newProcesses()];
+  shown.name.append(el("a", { href: functionPage(row.name), text: row.name }), word);
+  shown.processes.append(processes);
+  return Object.assign(el("tr", { "data-function": row.name }, ...Object.values(shown)), { shown, word, processes });
+}
+
+function showFunctions() {
+  const rows = latest.functions;
+  id("functions-section").hidden = rows.length === 0;
+  say(id("functions-count"), latest.functions_count > rows.length ? `the first ${rows.length} of ${number(latest.functions_count)}` : "");
+  keyed(id("functions"), rows, (row) => row.name, newFunction, ({ shown, word, processes }, row) => {
+    word.hidden = row.init_error === null;
+    showWord(word, ...functionWord(row));
+    say(shown.runtime, row.runtime);
+    say(shown.invocations, number(row.invocations));
+    showCount(shown.errors, row.errors, "bad");
+    const ran = row.duration_ms.count > 0;
+    say(shown.p50, ran ? span(row.duration_ms.p50) : "\u2013");
+    say(shown.p99, ran ? span(row.duration_ms.p99) : "\u2013");
+    showProcesses(processes, row);
+  });
+}
+
+function newSchedule(row) {
+  const shown = cells([["name", "Name", "name"], ["when", "When", "soft"], ["to", "Calls"], ["next", "Next run", "n"], ["last", "Last run"]]);
+  shown.name.append(el("a", { href: "/schedules", text: row.name }));
+  shown.when.append(el("code", { text: row.expression }));
+  shown.to.append(el("a", { href: functionPage(row.function), text: row.function }));
+  const word = el("span", { class: "word" });
+  shown.last.append(word);
+  return Object.assign(el("tr", { "data-schedule": row.name }, ...Object.values(shown)), { shown, word });
+}
+
+function showSchedules() {
+  const rows = latest.schedules;
+  id("schedules-section").hidden = rows.length === 0;
+  say(id("schedules-count"), latest.schedules_count > rows.length ? `the first ${rows.length} of ${number(latest.schedules_count)}` : "");
+  keyed(id("schedules"), rows, (row) => `${row.name} ${row.expression} ${row.function}`, newSchedule, ({ shown, word }, row) => {
+    say(shown.next, row.next_ms.length > 0 ? until(row.next_ms[0] - now()) : row.enabled ? "over" : "disabled");
+    mark(shown.next, "tone", row.next_ms.length > 0 ? "" : "soft");
+    showWord(word, ...lastRun(row, now()));
+  });
+}
+
 /** Below its table: an index, or what expires. */
 function newDerived(row) {
   const cell = (name) => el("td", { class: name });
@@ -138,6 +188,7 @@ function showTimes() {
     say(row.shown.changed, row.changedMs ? ago(now() - row.changedMs) : row.changed ? `at ${number(row.changed)}` : "never");
   }
   showEngine();
+  showSchedules();
 }
 
 function showRequests() {
@@ -163,6 +214,9 @@ function show(frame) {
     (one) => el("li", {}, el("a", { href: `/dashboards/${encodeURIComponent(one.name)}`, text: one.title })), () => {});
   id("views-section").hidden = frame.views.length === 0;
   keyed(id("views"), frame.views, (view) => view.table, newView, showView);
+  showAlarms(frame.alarms);
+  showFunctions();
+  showTriggers(frame.triggers, frame.triggers_count);
   const cut = frame.tables_count > frame.tables.length;
   say(id("tables-count"), cut ? `the first ${frame.tables.length} of ${number(frame.tables_count)}` : "");
   id("no-tables").hidden = frame.tables.length > 0;

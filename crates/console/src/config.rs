@@ -1,6 +1,22 @@
 //! What the binary tells the console: dashboards, who may look, and figures of rooms that the console must not know.
 
+use crate::running::{Action, Answer, FunctionRow, LogPage, QuarantinePage, Refused, ScheduleRow, TriggerRow};
+use bytes::Bytes;
 use item::Seq;
+use std::pin::Pin;
+
+/// What comes later.
+pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// `(function, after, bytes)`.
+pub type ReadLog = Box<dyn Fn(&str, Option<u64>, usize) -> LogPage + Send + Sync>;
+/// `(function, after)`.
+pub type AwaitLog = Box<dyn Fn(&str, u64) -> Later<()> + Send + Sync>;
+/// `(trigger, after)`.
+pub type ReadQuarantine = Box<dyn Fn(&str, Option<&str>) -> Result<QuarantinePage, Refused> + Send + Sync>;
+pub type Act = Box<dyn Fn(Action) -> Later<Result<String, Refused>> + Send + Sync>;
+/// `(function, payload)`.
+pub type Invoke = Box<dyn Fn(String, Bytes) -> Later<Result<Answer, Refused>> + Send + Sync>;
 
 /// How a console is set up. Start from `Config::default()` and set what differs.
 pub struct Config {
@@ -15,6 +31,27 @@ pub struct Config {
     pub requests: Box<dyn Fn() -> Vec<RequestRow> + Send + Sync>,
     /// A stream's ARN as the API shows it; empty hides it.
     pub stream_arn: Box<dyn Fn(&db::Stream) -> String + Send + Sync>,
+    /// Every function, called for each frame and every few seconds: must answer at once. So must the next two.
+    pub functions: Box<dyn Fn() -> Vec<FunctionRow> + Send + Sync>,
+    pub triggers: Box<dyn Fn() -> Vec<TriggerRow> + Send + Sync>,
+    pub schedules: Box<dyn Fn() -> Vec<ScheduleRow> + Send + Sync>,
+    /// Lines of a function's log after a position, about so many bytes; without a position the newest ones. May read
+    /// the disk.
+    pub logs: ReadLog,
+    /// Ready once a function's log has lines after a position.
+    pub logs_past: AwaitLog,
+    /// Parked keys of a trigger, of a uuid, after the one that the page before named. May read the disk.
+    pub quarantine: ReadQuarantine,
+    /// What people may do; `None`: they may only look.
+    pub hands: Option<Hands>,
+}
+
+/// What the pages' buttons do. Who may open a page may press them: leave them out where strangers may look.
+pub struct Hands {
+    /// Does it, and says what was done in a sentence.
+    pub act: Act,
+    /// Invokes a function with a payload of JSON and waits for its answer.
+    pub invoke: Invoke,
 }
 
 impl Default for Config {
@@ -26,6 +63,13 @@ impl Default for Config {
             views: Box::new(Vec::new),
             requests: Box::new(Vec::new),
             stream_arn: Box::new(|_| String::new()),
+            functions: Box::new(Vec::new),
+            triggers: Box::new(Vec::new),
+            schedules: Box::new(Vec::new),
+            logs: Box::new(|_, _, _| LogPage::default()),
+            logs_past: Box::new(|_, _| Box::pin(std::future::pending())),
+            quarantine: Box::new(|_, _| Ok(QuarantinePage::default())),
+            hands: None,
         }
     }
 }

@@ -73,12 +73,12 @@ impl DashboardSource {
                     (false, true) => Some(Duration::from_millis(1_000 - now_ms % 1_000)),
                     (false, false) => None,
                 };
-                Built { body: self.frame(inner, now_ms), now_ms, seq, vitals, again }
+                Built { body: self.frame(inner, now_ms), now_ms, of_log: Some((seq, vitals)), again }
             }
             Err(error) => {
                 self.followed.clear();
                 let body = json!({ "error": error.to_string() });
-                Built { body, now_ms, seq, vitals, again: Some(Duration::from_secs(1)) }
+                Built { body, now_ms, of_log: Some((seq, vitals)), again: Some(Duration::from_secs(1)) }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! The live feed: one producer for each page that somebody watches, frames shared by all who watch it.
 //!
 //! A frame is the whole state of a page, so that a slow watcher skips frames and nothing is queued: the only buffer
-//! is the latest frame. A producer runs while it has watchers and sleeps until the log's head moves.
+//! is the latest frame. A producer runs while it has watchers and sleeps until the log's head moves, or looks now and then
+//! where its figures do not come from the log. A page of a function also follows the function's log, each watcher for
+//! itself, over the same connection: browsers allow few.
 
 use crate::{
-    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, overview::OverviewSource, pace::Pace,
-    recent::Rows, respond::Body,
+    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, functions, logs::Tail,
+    overview::OverviewSource, pace::Pace, recent::Rows, respond::Body, schedules, triggers,
 };
 use bytes::Bytes;
 use http_body::Frame as BodyFrame;
@@ -46,12 +48,29 @@ pub enum FeedName {
     Overview,
     Dashboard(String),
     Table(String),
+    Functions,
+    Function(String),
+    Trigger(String),
+    Schedules,
 }
 
 impl FeedName {
+    /// What its page is about, where there are many of the kind.
+    pub fn subject(&self) -> &str {
+        match self {
+            FeedName::Overview | FeedName::Functions | FeedName::Schedules => "",
+            FeedName::Dashboard(name) | FeedName::Table(name) | FeedName::Function(name) | FeedName::Trigger(name) => {
+                name
+            }
+        }
+    }
+
     /// Frames in the long run are this far apart.
     fn every(&self) -> Duration {
-        Duration::from_millis(if *self == FeedName::Overview { 500 } else { 200 })
+        Duration::from_millis(match self {
+            FeedName::Dashboard(_) | FeedName::Table(_) => 200,
+            _ => 500,
+        })
     }
 
     /// `None`: there is no such dashboard.
@@ -71,6 +90,9 @@ impl FeedName {
                 };
                 Source::Dashboard(DashboardSource::new(spec, Rows::Changes))
             }
+            FeedName::Functions | FeedName::Function(_) | FeedName::Trigger(_) | FeedName::Schedules => {
+                Source::Running(self.clone())
+            }
         })
     }
 }
@@ -79,6 +101,8 @@ impl FeedName {
 enum Source {
     Overview(OverviewSource),
     Dashboard(DashboardSource),
+    /// Rows as they are now; nothing is known between frames.
+    Running(FeedName),
 }
 
 impl Source {
@@ -86,6 +110,10 @@ impl Source {
         match self {
             Source::Overview(source) => source.build(inner),
             Source::Dashboard(source) => source.build(inner),
+            Source::Running(FeedName::Function(name)) => functions::one(inner, name),
+            Source::Running(FeedName::Trigger(uuid)) => triggers::one(inner, uuid),
+            Source::Running(FeedName::Schedules) => schedules::list(inner),
+            Source::Running(_) => functions::list(inner),
         }
     }
 }
@@ -96,10 +124,9 @@ pub struct Built {
     pub body: Value,
     /// The database's clock when it was made.
     pub now_ms: u64,
-    /// It shows everything up to here.
-    pub seq: Seq,
-    /// As they were before it was made.
-    pub vitals: Vitals,
+    /// It shows everything of the log up to here, with the vitals as they were before it was made. `None`: it shows
+    /// nothing of the log.
+    pub of_log: Option<(Seq, Vitals)>,
     /// Make another one after this long even when nothing happens.
     pub again: Option<Duration>,
 }
@@ -163,11 +190,11 @@ impl Drop for Place {
     }
 }
 
-/// A body that follows the feed. `None` when too many watch already.
-pub fn subscribe(inner: &Arc<Inner>, name: FeedName) -> Option<Body> {
+/// A body that follows the feed, and a log. `None` when too many watch already.
+pub fn subscribe(inner: &Arc<Inner>, name: FeedName, tail: Option<Tail>) -> Option<Body> {
     let place = inner.feeds.enter()?;
     let latest = receiver(inner, name);
-    let watcher = Watcher { latest, closing: inner.closing.subscribe(), greeted: false, _place: place };
+    let watcher = Watcher { latest, tail, closing: inner.closing.subscribe(), greeted: false, _place: place };
     Some(Events { next: Box::pin(watcher.next()) }.boxed_unsync())
 }
 
@@ -266,12 +293,20 @@ async fn wait_for_a_reason(inner: &Inner, latest: &watch::Sender<Latest>, built:
             None => std::future::pending().await,
         }
     };
+    let log = async {
+        match &built.of_log {
+            Some((seq, vitals)) => tokio::select! {
+                () = inner.head.past(*seq) => {}
+                () = other_vitals(inner, vitals) => {}
+            },
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        () = inner.head.past(built.seq) => {}
+        () = log => {}
         () = again => {}
         () = latest.closed() => {}
         () = closed(inner.closing.subscribe()) => {}
-        () = other_vitals(inner, &built.vitals) => {}
     }
 }
 
@@ -297,7 +332,8 @@ async fn other_vitals(inner: &Inner, known: &Vitals) {
     }
 }
 
-async fn closed(mut closing: watch::Receiver<bool>) {
+/// Ready once the console is closed.
+pub async fn closed(mut closing: watch::Receiver<bool>) {
     // An error means that the console is gone, which is as closed as can be.
     drop(closing.wait_for(|closing| *closing).await.map(drop));
 }
@@ -313,6 +349,7 @@ fn frame(text: &str, now_ms: u64) -> Latest {
 /// One connection that watches.
 struct Watcher {
     latest: watch::Receiver<Latest>,
+    tail: Option<Tail>,
     closing: watch::Receiver<bool>,
     greeted: bool,
     _place: Place,
@@ -342,9 +379,17 @@ impl Watcher {
                         return Some((event, self));
                     }
                 }
+                lines = next_lines(&mut self.tail) => return Some((lines, self)),
                 () = sleep(BEAT_EVERY) => return Some((Bytes::from_static(BEAT), self)),
             }
         }
+    }
+}
+
+async fn next_lines(tail: &mut Option<Tail>) -> Bytes {
+    match tail {
+        Some(tail) => tail.next().await,
+        None => std::future::pending().await,
     }
 }
 

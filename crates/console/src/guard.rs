@@ -1,7 +1,7 @@
-//! Who may see the pages: a browser that came by an allowed name, from the page itself. Keeps other sites' scripts
-//! and rebound names out of a console that listens on loopback without a password.
+//! Who may see the pages and press their buttons: a browser that came by an allowed name, from the page itself. Keeps
+//! other sites' scripts, forms and rebound names out of a console that listens on loopback without a password.
 
-use http::{header, request::Parts};
+use http::{StatusCode, header, request::Parts};
 
 /// `Err` carries the line to answer. `/health` is open to any name: probes come by address, and it tells little.
 pub fn check(parts: &Parts, allowed: &[String]) -> Result<(), &'static str> {
@@ -24,6 +24,31 @@ pub fn check(parts: &Parts, allowed: &[String]) -> Result<(), &'static str> {
             }
         }
     }
+}
+
+/// Who may change something, given that [`check`] lets them see it. A browser says with each post where it comes from,
+/// and sends JSON to a stranger only if that agrees, which the console never does; others have to say it, too.
+pub fn check_post(parts: &Parts) -> Result<(), (StatusCode, &'static str)> {
+    if !parts.headers.contains_key(header::ORIGIN) {
+        return Err((StatusCode::FORBIDDEN, "a POST names its origin: Origin: http://HOST"));
+    }
+    let site = parts.headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin") {
+        return Err((StatusCode::FORBIDDEN, "the console answers its own pages only"));
+    }
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = media_type.split(';').next().unwrap_or("").trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "a POST has the content type application/json"))
+    }
+}
+
+/// A parameter of the address, decoded; the first one of that name.
+pub fn query(parts: &Parts, name: &str) -> Option<String> {
+    let pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| percent_decoded(value))
 }
 
 /// The host the client asked for: HTTP/2 carries it in the address, HTTP/1.1 in a header.
@@ -116,6 +141,35 @@ mod tests {
                 /health Some("streamfold:8000") None: Ok(())
             "#]],
         );
+    }
+
+    #[test]
+    fn posts_are_for_pages_that_say_where_they_come_from_and_send_json() {
+        let json = "application/json";
+        let cases: [(&str, &[(&str, &str)]); 6] = [
+            ("a page", &[("origin", "http://a"), ("content-type", "application/json; charset=utf-8")]),
+            ("a browser's page", &[("origin", "http://a"), ("sec-fetch-site", "same-origin"), ("content-type", json)]),
+            ("another site", &[("origin", "http://a"), ("sec-fetch-site", "cross-site"), ("content-type", json)]),
+            ("nobody", &[("content-type", json)]),
+            ("a form", &[("origin", "http://a"), ("content-type", "text/plain")]),
+            ("without a type", &[("origin", "http://a")]),
+        ];
+        let mut out = String::new();
+        for (who, headers) in cases {
+            let request =
+                headers.iter().fold(http::Request::post("/"), |request, (name, value)| request.header(*name, *value));
+            let (parts, ()) = request.body(()).expect("a valid request").into_parts();
+            out += &format!("{who}: {:?}\n", check_post(&parts));
+        }
+        expect![[r#"
+            a page: Ok(())
+            a browser's page: Ok(())
+            another site: Err((403, "the console answers its own pages only"))
+            nobody: Err((403, "a POST names its origin: Origin: http://HOST"))
+            a form: Err((415, "a POST has the content type application/json"))
+            without a type: Err((415, "a POST has the content type application/json"))
+        "#]]
+        .assert_eq(&out);
     }
 
     #[test]

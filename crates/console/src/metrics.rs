@@ -1,5 +1,7 @@
 //! Figures for machines: Prometheus' text format and a health check.
 
+mod running;
+
 use crate::{
     Inner, Phase, index,
     respond::{Body, full, json},
@@ -17,6 +19,9 @@ pub fn respond(inner: &Inner) -> Response<Body> {
     indexes(inner, &mut text);
     views(inner, &mut text);
     requests(inner, &mut text);
+    running::functions(&inner.functions(), &mut text);
+    running::triggers(&inner.triggers(), &mut text);
+    running::schedules(&inner.schedules(), &mut text);
     full(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(text.0))
 }
 
@@ -43,12 +48,21 @@ impl Text {
         (name, kind, help): (&str, &str, &str),
         samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, V)>,
     ) {
+        self.suffixed((name, kind, help), samples.into_iter().map(|(labels, value)| ("", labels, value)));
+    }
+
+    /// A family whose lines carry suffixes to its name.
+    fn suffixed<'a, V: Display>(
+        &mut self,
+        (name, kind, help): (&str, &str, &str),
+        samples: impl IntoIterator<Item = (&'a str, Vec<(&'a str, &'a str)>, V)>,
+    ) {
         let mut lines = String::new();
-        for (labels, value) in samples {
+        for (suffix, labels, value) in samples {
             let labels: Vec<String> =
                 labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            writeln!(lines, "streamfold_{name}{labels} {value}").expect("writing to a string does not fail");
+            writeln!(lines, "streamfold_{name}{suffix}{labels} {value}").expect("writing to a string does not fail");
         }
         if !lines.is_empty() {
             self.0 += &format!("# HELP streamfold_{name} {help}\n# TYPE streamfold_{name} {kind}\n{lines}");

@@ -1,10 +1,11 @@
 //! The overview's frames: the engine's figures, tables, views, requests.
 
 use crate::{
-    Inner, Phase, ViewRow,
+    Inner, Phase, ViewRow, alarms,
     dashboard::phase,
     feed::{Built, Vitals, WATCHERS_MAX},
-    index,
+    functions::{self, ROWS_MAX},
+    index, schedules, triggers,
 };
 use db::{StreamRead, StreamViewType, Table, TableStats};
 use item::{KeySchema, Seq, TableId};
@@ -33,7 +34,7 @@ impl OverviewSource {
         let rows: Vec<Value> = tables.iter().take(TABLES_MAX).map(|table| self.table(inner, table)).collect();
         let views = (inner.config.views)();
         let requests = (inner.config.requests)();
-        let body = json!({
+        let mut body = json!({
             "version": inner.config.version,
             "engine": engine(inner),
             "tables": rows,
@@ -46,7 +47,8 @@ impl OverviewSource {
                 .collect::<Vec<Value>>(),
             "watchers": { "count": inner.feeds.watchers(), "max": WATCHERS_MAX },
         });
-        Built { body, now_ms, seq, vitals, again: Some(LOOK_AGAIN) }
+        running(inner, &mut body);
+        Built { body, now_ms, of_log: Some((seq, vitals)), again: Some(LOOK_AGAIN) }
     }
 
     fn table(&mut self, inner: &Inner, table: &Arc<Table>) -> Value {
@@ -79,6 +81,18 @@ impl OverviewSource {
         self.changed.insert(table.id, (stats.changed, time_ms));
         time_ms
     }
+}
+
+/// Adds functions, triggers and schedules, and what is wrong with them.
+fn running(inner: &Inner, body: &mut Value) {
+    let (functions, triggers, schedules) = (inner.functions(), inner.triggers(), inner.schedules());
+    body["alarms"] = alarms::frame(&alarms::all(&functions, &triggers, &schedules));
+    body["functions"] = functions.iter().take(ROWS_MAX).map(functions::short).collect();
+    body["functions_count"] = functions.len().into();
+    body["triggers"] = triggers.iter().take(ROWS_MAX).map(triggers::short).collect();
+    body["triggers_count"] = triggers.len().into();
+    body["schedules"] = schedules.iter().take(ROWS_MAX).map(schedules::row).collect();
+    body["schedules_count"] = schedules.len().into();
 }
 
 fn engine(inner: &Inner) -> Value {

@@ -11,20 +11,58 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Which page; its HTML is the same for every subject but for the title and the name.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shell {
     Overview,
     Dashboard,
     Table,
+    Functions,
+    Function,
+    Trigger,
+    Schedules,
 }
 
+/// The parts of the console, as the head of its pages lists them: where they are, and which shells belong to them.
+const PARTS: [(&str, &str, &[Shell]); 3] = [
+    ("Overview", "/", &[Shell::Overview, Shell::Table]),
+    ("Functions", "/functions", &[Shell::Functions, Shell::Function, Shell::Trigger]),
+    ("Schedules", "/schedules", &[Shell::Schedules]),
+];
+
 impl Shell {
+    /// What stands in its frame; its script goes by the same name. The dashboard, for the wall, is a page of its own.
     fn html(self) -> &'static str {
         match self {
             Shell::Overview => include_str!("../pages/overview.html"),
             Shell::Dashboard => include_str!("../pages/dashboard.html"),
             Shell::Table => include_str!("../pages/table.html"),
+            Shell::Functions => include_str!("../pages/functions.html"),
+            Shell::Function => include_str!("../pages/function.html"),
+            Shell::Trigger => include_str!("../pages/trigger.html"),
+            Shell::Schedules => include_str!("../pages/schedules.html"),
         }
+    }
+
+    /// The script's name; none: the page brings its own frame.
+    fn script(self) -> Option<&'static str> {
+        match self {
+            Shell::Dashboard => None,
+            Shell::Overview => Some("overview.js"),
+            Shell::Table => Some("table.js"),
+            Shell::Functions => Some("functions.js"),
+            Shell::Function => Some("function.js"),
+            Shell::Trigger => Some("trigger.js"),
+            Shell::Schedules => Some("schedules.js"),
+        }
+    }
+
+    /// Links to the parts of the console.
+    fn parts(self) -> String {
+        let link = |(name, href, shells): &(&str, &str, &[Shell])| {
+            let here = if shells.contains(&self) { " aria-current=\"page\"" } else { "" };
+            format!("<a href=\"{href}\"{here}>{name}</a>")
+        };
+        PARTS.iter().map(link).collect()
     }
 }
 
@@ -52,6 +90,15 @@ impl Pages {
             ("live.js", SCRIPT, include_str!("../pages/live.js")),
             ("format.js", SCRIPT, include_str!("../pages/format.js")),
             ("indexes.js", SCRIPT, include_str!("../pages/indexes.js")),
+            ("rows.js", SCRIPT, include_str!("../pages/rows.js")),
+            ("act.js", SCRIPT, include_str!("../pages/act.js")),
+            ("chart.js", SCRIPT, include_str!("../pages/chart.js")),
+            ("log.js", SCRIPT, include_str!("../pages/log.js")),
+            ("functions.js", SCRIPT, include_str!("../pages/functions.js")),
+            ("function.js", SCRIPT, include_str!("../pages/function.js")),
+            ("trigger.js", SCRIPT, include_str!("../pages/trigger.js")),
+            ("schedules.js", SCRIPT, include_str!("../pages/schedules.js")),
+            ("functions.css", CSS, include_str!("../pages/functions.css")),
             ("spark.js", SCRIPT, include_str!("../pages/spark.js")),
             ("dashboard.js", SCRIPT, include_str!("../pages/dashboard.js")),
             ("overview.js", SCRIPT, include_str!("../pages/overview.js")),
@@ -75,30 +122,39 @@ impl Pages {
 
     /// A page about `name`, titled `title`; both may hold any text.
     pub fn shell(&self, parts: &Parts, shell: Shell, title: &str, name: &str) -> Response<Body> {
-        let body = self.filled(shell.html(), title, name);
+        let body = self.page(shell, title, name);
         let tag = etag(body.as_bytes());
         tagged(parts, HTML, Bytes::from(body), &tag)
     }
 
+    fn page(&self, shell: Shell, title: &str, name: &str) -> String {
+        let main = self.filled(shell.html(), &[("title", title), ("name", name)]);
+        let Some(script) = shell.script() else { return main };
+        let frame = include_str!("../pages/frame.html");
+        let (before, after) = frame.split_once("{{main}}").expect("the frame has a place for a page");
+        let filled = |part: &str| {
+            let part = part.replace("{{parts}}", &shell.parts()).replace("{{script}}", script);
+            self.filled(&part, &[("title", title), ("name", name)])
+        };
+        filled(before) + &main + &filled(after)
+    }
+
     /// The friendly 404; `what` says what is not there.
     pub fn missing(&self, what: &str) -> Response<Body> {
-        let body = self.filled(include_str!("../pages/missing.html"), what, "");
+        let body = self.filled(include_str!("../pages/missing.html"), &[("title", what)]);
         full(StatusCode::NOT_FOUND, HTML, Bytes::from(body))
     }
 
-    fn filled(&self, html: &str, title: &str, name: &str) -> String {
+    fn filled(&self, html: &str, values: &[(&str, &str)]) -> String {
         // One pass over the template: a title that looks like a placeholder is text.
         let mut out = String::with_capacity(html.len() + 256);
         let mut rest = html;
         while let Some((before, after)) = rest.split_once("{{") {
             let (placeholder, after) = after.split_once("}}").expect("embedded pages close their placeholders");
+            let given = values.iter().find(|(name, _)| *name == placeholder).map(|(_, value)| *value);
+            let value = given.or((placeholder == "version").then_some(self.version.as_str()));
             out.push_str(before);
-            out.push_str(&escaped(match placeholder {
-                "title" => title,
-                "name" => name,
-                "version" => &self.version,
-                other => unreachable!("an embedded page asks for {other}"),
-            }));
+            out.push_str(&escaped(value.expect("an embedded page asks for what it gets")));
             rest = after;
         }
         out.push_str(rest);
@@ -145,20 +201,49 @@ mod tests {
     #[test]
     fn a_name_cannot_become_markup_or_a_placeholder() {
         let pages = Pages::new("1.0");
-        let filled = pages.filled("<title>{{title}}</title><p>{{version}}</p>", "<b>\"{{version}}'&", "");
+        let filled = pages.filled("<title>{{title}}</title><p>{{version}}</p>", &[("title", "<b>\"{{version}}'&")]);
         assert_eq!(filled, "<title>&lt;b&gt;&quot;{{version}}&#39;&amp;</title><p>1.0</p>");
     }
+
+    const SHELLS: [Shell; 7] = [
+        Shell::Overview,
+        Shell::Dashboard,
+        Shell::Table,
+        Shell::Functions,
+        Shell::Function,
+        Shell::Trigger,
+        Shell::Schedules,
+    ];
 
     #[test]
     fn every_embedded_page_fills_and_loads_only_files_that_are_there() {
         let pages = Pages::new("1.0");
-        let shells = [Shell::Overview.html(), Shell::Dashboard.html(), Shell::Table.html()];
-        for html in shells.into_iter().chain([include_str!("../pages/missing.html")]) {
-            let filled = pages.filled(html, "Votes", "votes");
+        let shells = SHELLS.map(|shell| pages.page(shell, "Votes", "votes"));
+        let missing = pages.filled(include_str!("../pages/missing.html"), &[("title", "Votes")]);
+        for filled in shells.into_iter().chain([missing]) {
             for link in filled.split("\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap_or("")) {
                 assert!(pages.assets.iter().any(|asset| asset.name == link), "no file {link}");
             }
             assert!(!filled.contains("://"), "a page fetches from elsewhere");
+            assert!(!filled.contains("{{"), "a place was not filled");
+        }
+    }
+
+    #[test]
+    fn scripts_load_only_files_that_are_there() {
+        let pages = Pages::new("1.0");
+        for asset in pages.assets.iter().filter(|asset| asset.content_type == SCRIPT) {
+            let text = std::str::from_utf8(&asset.body).expect("a script is text");
+            for import in text.split("from \"./").skip(1).map(|rest| rest.split('"').next().unwrap_or("")) {
+                assert!(pages.assets.iter().any(|other| other.name == import), "{} imports {import}", asset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn each_page_says_which_part_it_belongs_to() {
+        for shell in SHELLS.into_iter().filter(|shell| *shell != Shell::Dashboard) {
+            assert_eq!(shell.parts().matches("aria-current").count(), 1);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Responses: bodies and the headers every one of them carries. Knows nothing of what they say.
 
+use crate::running::{Cause, Refused};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Full};
@@ -65,9 +66,22 @@ pub fn event_stream(body: Body) -> Response<Body> {
     response
 }
 
-pub fn method_not_allowed() -> Response<Body> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "the console answers GET and HEAD only");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+/// Why something was not done, as JSON.
+pub fn refused(why: &Refused) -> Response<Body> {
+    let status = match why.cause {
+        Cause::Missing => StatusCode::NOT_FOUND,
+        Cause::Conflict => StatusCode::CONFLICT,
+        Cause::Busy => StatusCode::TOO_MANY_REQUESTS,
+        Cause::Invalid => StatusCode::BAD_REQUEST,
+        Cause::Failed => StatusCode::BAD_GATEWAY,
+    };
+    json(status, &serde_json::json!({ "error": why.why }))
+}
+
+/// `allowed`: the methods, separated by commas.
+pub fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed} is answered here"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

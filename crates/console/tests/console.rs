@@ -1,5 +1,6 @@
 //! The console over a real database: pages, the feed and its bounds, seen the way a server and a browser see them.
 
+use bytes::Bytes;
 use console::{Body, Chart, Config, Console, Dashboard, Phase, Rate, Recent, RequestRow, Skipped, ViewRow};
 use db::{
     Billing, Db, Env, IndexSpec, IndexUpdate, Op, Options, Projected, SimStore, StreamViewType, Table, TableSpec,
@@ -128,7 +129,7 @@ impl Rig {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.console.handle(request.body(()).expect("a valid request").into_parts().0).await
+        self.console.handle(request.body(()).expect("a valid request").into_parts().0, Bytes::new()).await
     }
 
     async fn json(&self, path: &str) -> Json {

@@ -1,6 +1,7 @@
 //! The HTTP server: sockets, limits and time-outs. It tells the doors apart and knows nothing of what they do.
 
 use crate::intake::{Intake, Unread};
+use bytes::Bytes;
 use http::{Method, Request, Response, request::Parts};
 use http_body_util::Either;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -148,7 +149,7 @@ impl Doors {
     async fn answer(&self, connection: u64, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         if !is_api(&parts) {
-            return self.console.handle(parts).await.map(Either::Right);
+            return self.page(parts, body).await.map(Either::Right);
         }
         let bytes_max = aws::Door::bytes_max(&parts);
         let answer = match self.intake.take(body, bytes_max, aws::Door::is_packed(&parts)).await {
@@ -158,6 +159,19 @@ impl Doors {
             Err(Unread::Broken(why)) => self.aws.malformed(&parts, &why),
         };
         answer.map(Either::Left)
+    }
+
+    /// The console's answer. It reads few bodies: what the guard refuses is not taken in.
+    async fn page(&self, parts: Parts, body: Incoming) -> Response<console::Body> {
+        let bytes_max = self.console.body_bytes_max(&parts);
+        if bytes_max == 0 {
+            return self.console.handle(parts, Bytes::new()).await;
+        }
+        match self.intake.take(body, bytes_max, false).await {
+            Ok((body, _room)) => self.console.handle(parts, body).await,
+            Err(Unread::TooLarge) => console::unread(&format!("the body has more than {bytes_max} bytes")),
+            Err(Unread::Broken(why)) => console::unread(&why),
+        }
     }
 }
 

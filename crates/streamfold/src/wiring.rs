@@ -50,6 +50,7 @@ pub fn doors(db: &Db, aws: aws::Door, server: &Server, dashboards: &[project::Da
             let aws = aws.clone();
             move |stream| aws.stream_arn(stream)
         }),
+        ..Config::default()
     };
     let intake = Arc::new(Intake::new(server.memory, aws::REQUEST_BYTES_MAX));
     Doors { aws, console: Console::new(db.clone(), config), intake }

@@ -1,16 +1,48 @@
-//! A real browser on the dashboard of the example: `crates/it/browser` watches numbers move without a reload.
+//! A real browser on the console's pages: `crates/it/browser` watches them move without a reload, and presses their
+//! buttons.
 
 use it::{program::Run, tools};
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+/// Runs a file of browser tests against a server.
+fn browse(tests: &str, url: &str) {
+    let browser = tools::root().join("crates/it/browser");
+    assert!(browser.join("node_modules").is_dir(), "its modules are missing: run ./test once, it fetches them");
+    let mut node = Command::new("node");
+    node.args(["--test", tests]).current_dir(browser).env("STREAMFOLD_URL", url);
+    eprintln!("{}", tools::run(&mut node));
+}
 
 #[test]
 fn a_number_on_the_dashboard_changes_after_a_put() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     tools::copy_folder(&tools::root().join("examples/votes"), folder.path());
     let program = Run::up(folder.path()).start();
-    let browser = tools::root().join("crates/it/browser");
-    assert!(browser.join("node_modules").is_dir(), "its modules are missing: run ./test once, it fetches them");
-    let mut node = Command::new("node");
-    node.args(["--test", "dashboard.mjs"]).current_dir(browser).env("STREAMFOLD_URL", program.endpoint());
-    eprintln!("{}", tools::run(&mut node));
+    browse("dashboard.mjs", &program.endpoint());
+}
+
+/// The console's example, which ends with the test.
+struct MadeUp(Child);
+
+impl Drop for MadeUp {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn the_pages_of_functions_move_and_their_buttons_do_what_they_say() {
+    let example = tools::root().join("target/debug/examples/made_up");
+    let missing = "run ./test, or `cargo build -p console --example made_up` first";
+    assert!(example.is_file(), "there is no {}: {missing}", example.display());
+    let child = Command::new(example).arg("0").stdout(Stdio::piped()).spawn().expect("the example starts");
+    let mut made_up = MadeUp(child);
+    let mut url = String::new();
+    let stdout = made_up.0.stdout.take().expect("its output is piped");
+    BufReader::new(stdout).read_line(&mut url).expect("the example says where it listens");
+    browse("functions.mjs", url.trim());
 }
