@@ -20,6 +20,12 @@ pub enum Command {
     Serve(Serve),
     /// Say what is wrong with a template, and nothing more
     Check(Template),
+    /// Call a function of a running server, and print its answer
+    Invoke(Invoke),
+    /// Print what a function of a running server logs
+    Logs(Logs),
+    /// Look at records that are parked, and let them go
+    Quarantine(Quarantine),
     /// Print the version
     Version,
 }
@@ -31,8 +37,70 @@ pub struct Up {
     /// Where the data lives [default: .streamfold beside the template]
     #[arg(long, env = "STREAMFOLD_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Restart a function when a file of its code changes
+    #[arg(long, env = "STREAMFOLD_WATCH")]
+    pub watch: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// Where a running server is.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// The running server
+    #[arg(long, env = "STREAMFOLD_URL", default_value = "http://127.0.0.1:8000")]
+    pub url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Invoke {
+    /// The function's name; with --from-quarantine, the trigger says
+    #[arg(required_unless_present = "from_quarantine")]
+    pub function: Option<String>,
+    /// JSON, @FILE, or - for standard input
+    #[arg(long, default_value = "{}", conflicts_with = "from_quarantine")]
+    pub payload: String,
+    /// Call with the parked records of this key, which stay parked: for a debugger
+    #[arg(long, value_name = "ID")]
+    pub from_quarantine: Option<String>,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    pub function: String,
+    /// Go on with what comes
+    #[arg(long, short)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args)]
+pub struct Quarantine {
+    #[command(subcommand)]
+    pub what: Parked,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Parked {
+    /// All parked keys
+    List(Running),
+    /// The records of a key, in full
+    Show(ParkedKey),
+    /// Call the function with the key's records again, in order
+    Retry(ParkedKey),
+    /// Give up the record that failed, and deliver what waits behind it
+    Drop(ParkedKey),
+}
+
+#[derive(Debug, Args)]
+pub struct ParkedKey {
+    /// As `list` shows it
+    pub id: String,
+    #[command(flatten)]
+    pub running: Running,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 mod banner;
 mod check;
 mod cli;
+mod client;
 mod failure;
 mod fills;
 mod intake;
@@ -13,8 +14,10 @@ mod plan;
 mod processes;
 mod serve;
 mod server;
+mod shown;
 mod units;
 mod wanted;
+mod watch;
 mod wiring;
 
 use clap::Parser;
@@ -41,10 +44,14 @@ fn main() -> ExitCode {
         Command::Check(template) => check(&template),
         Command::Up(up) => load(&up.template).and_then(|project| {
             let data = up.data.unwrap_or_else(|| project.root.join(".streamfold"));
-            serve::serve(&up.server, &up.template.place, &data, Some(&project))
+            let watched = up.watch.then_some(&project);
+            serve::serve(&up.server, &up.template.place, &data, Some(&project), watched)
         }),
+        Command::Invoke(invoke) => client::invoke(&invoke),
+        Command::Logs(logs) => client::logs(&logs),
+        Command::Quarantine(quarantine) => client::quarantine(&quarantine),
         Command::Serve(serve) => {
-            existing(&serve.data).and_then(|()| serve::serve(&serve.server, &serve.place, &serve.data, None))
+            existing(&serve.data).and_then(|()| serve::serve(&serve.server, &serve.place, &serve.data, None, None))
         }
     };
     match outcome {
@@ -73,10 +80,12 @@ fn check(template: &Template) -> Result<(), Failure> {
     show(&project.notes);
     let views = project.tables.iter().filter(|table| table.view.is_some()).count();
     say(&format!(
-        "{}: no errors; {}, {}, {}\n",
+        "{}: no errors; {}, {}, {}, {}, {}\n",
         project.path.display(),
         banner::count(project.tables.len() - views, "table"),
         banner::count(views, "view"),
+        banner::count(project.functions.len(), "function"),
+        banner::count(project.schedules.len(), "schedule"),
         banner::count(project.dashboards.len(), "dashboard"),
     ));
     Ok(())

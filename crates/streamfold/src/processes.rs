@@ -94,7 +94,7 @@ impl Runner for Processes {
     }
 }
 
-fn refusal(error: functions::InvokeError) -> InvokeError {
+pub fn refusal(error: functions::InvokeError) -> InvokeError {
     match error {
         functions::InvokeError::NotFound => InvokeError::NotFound,
         functions::InvokeError::PayloadTooLarge => InvokeError::PayloadTooLarge,

@@ -8,7 +8,9 @@ use crate::{
     fills,
     plan::{self, Plan},
     processes::Processes,
-    refused, say, server, show, wanted, wiring,
+    refused, say, server, show,
+    shown::Running,
+    wanted, watch, wiring,
 };
 use control::{Control, Step};
 use db::Db;
@@ -34,13 +36,19 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until SIGINT or SIGTERM.
-pub fn serve(server: &Server, place: &Place, data: &Path, project: Option<&Project>) -> Result<(), Failure> {
+pub fn serve(
+    server: &Server,
+    place: &Place,
+    data: &Path,
+    project: Option<&Project>,
+    watched: Option<&Project>,
+) -> Result<(), Failure> {
     check_keys(server)?;
     let address = address(server)?;
     let claim = server::Claim::new(address).map_err(|error| Failure::listen(address, &error))?;
     let address = claim.address().map_err(|error| Failure::listen(address, &error))?;
     let db = open(server, data)?;
-    let outcome = run(server, place, data, project, &db, (claim, address));
+    let outcome = run(server, place, data, (project, watched), &db, (claim, address));
     let closed = db.close().map_err(|error| Failure::database("closing the database", &error));
     outcome.and(closed)
 }
@@ -65,7 +73,7 @@ fn run(
     server: &Server,
     place: &Place,
     data: &Path,
-    project: Option<&Project>,
+    (project, watched): (Option<&Project>, Option<&Project>),
     db: &Db,
     (claim, address): (server::Claim, SocketAddr),
 ) -> Result<(), Failure> {
@@ -96,11 +104,14 @@ fn run(
         let processes = Processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
         let control = define(place, data, project, db, &processes).await?;
+        let _watching = watched.map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let aws = wiring::aws(db, server, place, control.clone());
-        let doors = wiring::doors(db, aws, server, dashboards, &views);
+        let running =
+            Running { control: control.clone(), processes: processes.clone(), place: wiring::wire_place(place) };
+        let doors = wiring::doors(db, aws, server, dashboards, &views, &running);
         server::serve(listener, doors, server.connections as usize, signals.stop()).await;
         control.stop().await;
         processes.0.shutdown().await;

@@ -4,8 +4,9 @@ use crate::{
     cli::{Place, Server},
     intake::Intake,
     server::Doors,
+    shown::Running,
 };
-use console::{Config, Console};
+use console::{Config, Console, Hands};
 use control::Control;
 use db::Db;
 use pipeline::Views;
@@ -33,7 +34,14 @@ pub fn wire_place(place: &Place) -> aws::Place {
 }
 
 /// Both doors. Call it inside the runtime.
-pub fn doors(db: &Db, aws: aws::Door, server: &Server, dashboards: &[project::Dashboard], views: &Arc<Views>) -> Doors {
+pub fn doors(
+    db: &Db,
+    aws: aws::Door,
+    server: &Server,
+    dashboards: &[project::Dashboard],
+    views: &Arc<Views>,
+    running: &Running,
+) -> Doors {
     let config = Config {
         dashboards: dashboards.iter().map(dashboard).collect(),
         allowed_hosts: page_hosts(server),
@@ -50,10 +58,41 @@ pub fn doors(db: &Db, aws: aws::Door, server: &Server, dashboards: &[project::Da
             let aws = aws.clone();
             move |stream| aws.stream_arn(stream)
         }),
-        ..Config::default()
+        functions: Box::new(shared(running, Running::functions)),
+        triggers: Box::new(shared(running, Running::triggers)),
+        schedules: Box::new(shared(running, Running::schedules)),
+        logs: Box::new({
+            let running = running.clone();
+            move |name, after, bytes_max| running.logs(name, after, bytes_max)
+        }),
+        logs_past: Box::new({
+            let running = running.clone();
+            move |name, position| running.logs_past(name, position)
+        }),
+        quarantine: Box::new({
+            let running = running.clone();
+            move |uuid, after| running.quarantine(uuid, after)
+        }),
+        hands: hands(server, running),
     };
     let intake = Arc::new(Intake::new(server.memory, aws::REQUEST_BYTES_MAX));
     Doors { aws, console: Console::new(db.clone(), config), intake }
+}
+
+/// What a closure of the console asks of `running`.
+fn shared<T: 'static>(running: &Running, ask: fn(&Running) -> T) -> impl Fn() -> T + Send + Sync + 'static {
+    let running = running.clone();
+    move || ask(&running)
+}
+
+/// The buttons, where only this machine can press them: pages ask for no key.
+fn hands(server: &Server, running: &Running) -> Option<Hands> {
+    let is_loopback = ["127.0.0.1", "localhost", "::1", "[::1]"].contains(&server.host.as_str());
+    let (act, invoke) = (running.clone(), running.clone());
+    is_loopback.then(|| Hands {
+        act: Box::new(move |action| act.act(action)),
+        invoke: Box::new(move |name, payload| invoke.invoke(name, payload)),
+    })
 }
 
 /// Names under which browsers may open the pages.
