@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod example;
 mod expiry;
+mod functions;
 mod indexes;
 mod memory;
 mod messages;
