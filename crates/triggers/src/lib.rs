@@ -1,0 +1,21 @@
+//! What feeds functions? Event source mappings over table streams.
+//!
+//! A trigger is a follower of the log whose output is the world: at least once, in order for each item. Functions are
+//! called through one trait ([`Handler`]); nothing here may know of processes, HTTP or AWS's control plane.
+
+mod error;
+mod fields;
+mod filter;
+mod handler;
+mod mapping;
+mod settings;
+mod status;
+mod triggers;
+
+pub use error::Error;
+pub use filter::Filters;
+pub use handler::{Answer, Called, Handler};
+pub use mapping::{KIND, Mapping, NewMapping, Source, StartingPosition};
+pub use settings::{FILTERS_MAX, PATTERN_CHARACTERS_MAX, Quarantine, Settings};
+pub use status::{CALL_FAILED, Counts, GaveUp, LanePhase, LaneStatus, NOTHING_YET, OK, State, TriggerStatus};
+pub use triggers::Triggers;
