@@ -170,23 +170,33 @@ fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
 #[test]
 fn batches_are_as_large_as_they_may_be_and_what_is_left_goes_at_once() {
     let settings = settings(|s| s.batch_size = 4);
-    check(&settings, records(1..=10), |_| done(), expect![[r#"
+    check(
+        &settings,
+        records(1..=10),
+        |_| done(),
+        expect![[r#"
         100000 call [1, 2, 3, 4]
         100000 call [5, 6, 7, 8]
         100000 call [9, 10]
         100000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_batch_that_is_not_full_waits_for_its_window_from_its_first_record_on() {
     let settings = settings(|s| (s.batch_size, s.batching_window_s) = (4, 5));
-    check(&settings, records(1..=6), |_| done(), expect![[r#"
+    check(
+        &settings,
+        records(1..=6),
+        |_| done(),
+        expect![[r#"
         100000 call [1, 2, 3, 4]
         100000 Gather { until_ms: Some(105000) }
         105000 call [5, 6]
         105000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -195,45 +205,64 @@ fn batches_do_not_grow_past_what_a_call_carries_but_one_record_always_goes() {
     log[0].event = vec![b'x'; 7 << 20];
     log[1].event = vec![b'x'; 4 << 20];
     log[2].event = vec![b'x'; 3 << 20];
-    check(&Settings::default(), log, |_| done(), expect![[r#"
+    check(
+        &Settings::default(),
+        log,
+        |_| done(),
+        expect![[r#"
         100000 call [1]
         100000 call [2]
         100000 call [3, 4]
         100000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn records_of_different_depth_are_not_mixed_and_those_too_deep_are_given_up() {
     let mut log = records(1..=6);
     (log[1].depth, log[2].depth, log[3].depth, log[4].depth) = (1, 1, 16, 17);
-    check(&Settings::default(), log, |_| done(), expect![[r#"
+    check(
+        &Settings::default(),
+        log,
+        |_| done(),
+        expect![[r#"
         100000 call [1]
         100000 call [2, 3]
         100000 give up [4] RecursionDetected
         100000 give up [5] RecursionDetected
         100000 call [6]
         100000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_failing_batch_is_repeated_until_its_attempts_are_used_up() {
     let settings = settings(|s| (s.batch_size, s.retry_attempts) = (2, Some(2)));
-    check(&settings, records(1..=4), poison(&[2]), expect![[r#"
+    check(
+        &settings,
+        records(1..=4),
+        poison(&[2]),
+        expect![[r#"
         100000 call [1, 2]
         100100 call [1, 2]
         100300 call [1, 2]
         100300 give up [1, 2] RetryAttemptsExhausted
         100300 call [3, 4]
         100300 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_a_number_of_attempts_it_is_repeated_for_ever_with_waits_that_grow() {
     let settings = settings(|s| s.batch_size = 2);
-    check(&settings, records(1..=4), poison(&[2]), expect![[r#"
+    check(
+        &settings,
+        records(1..=4),
+        poison(&[2]),
+        expect![[r#"
         100000 call [1, 2]
         100100 call [1, 2]
         100300 call [1, 2]
@@ -264,7 +293,8 @@ fn without_a_number_of_attempts_it_is_repeated_for_ever_with_waits_that_grow() {
         691100 call [1, 2]
         721100 call [1, 2]
         751100 call [1, 2]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -286,7 +316,8 @@ fn a_restart_goes_on_counting_attempts_with_the_same_batch() {
         100700 give up [3, 4] RetryAttemptsExhausted
         100700 call [5]
         100700 Gather { until_ms: None }
-    "#]].assert_eq(&drive.trace);
+    "#]]
+    .assert_eq(&drive.trace);
 }
 
 #[test]
@@ -297,19 +328,28 @@ fn calls_that_find_no_room_are_no_attempts() {
         left -= 1;
         if left >= 0 { Outcome::NoRoom { why: "full".to_owned() } } else { done() }
     };
-    check(&settings, records(1..=2), function, expect![[r#"
+    check(
+        &settings,
+        records(1..=2),
+        function,
+        expect![[r#"
         100000 call [1, 2]
         100100 call [1, 2]
         100300 call [1, 2]
         100700 call [1, 2]
         100700 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn bisecting_halves_down_to_the_record_and_splits_consume_no_attempts() {
     let settings = settings(|s| (s.bisect, s.retry_attempts) = (true, Some(1)));
-    check(&settings, records(1..=8), poison(&[3, 7]), expect![[r#"
+    check(
+        &settings,
+        records(1..=8),
+        poison(&[3, 7]),
+        expect![[r#"
         100000 call [1, 2, 3, 4, 5, 6, 7, 8]
         100000 call [1, 2, 3, 4]
         100000 call [1, 2]
@@ -326,7 +366,8 @@ fn bisecting_halves_down_to_the_record_and_splits_consume_no_attempts() {
         100200 give up [7] RetryAttemptsExhausted
         100200 call [8]
         100200 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -366,14 +407,19 @@ fn a_restart_amid_halves_goes_on_with_them() {
         restart at 9
         100000 Gather { until_ms: None }
         restart at 9
-    "#]].assert_eq(&drive.trace);
+    "#]]
+    .assert_eq(&drive.trace);
 }
 
 #[test]
 fn the_first_record_named_as_failed_is_where_the_rest_begins_with_all_its_attempts() {
     // As recorded on AWS: three retries mean four calls with the record that fails, after the one with the whole batch.
     let settings = settings(|s| (s.batch_size, s.retry_attempts, s.report_item_failures) = (3, Some(3), true));
-    check(&settings, records(1..=6), reported(&[6]), expect![[r#"
+    check(
+        &settings,
+        records(1..=6),
+        reported(&[6]),
+        expect![[r#"
         100000 call [1, 2, 3]
         100000 call [4, 5, 6]
         100100 call [6]
@@ -382,13 +428,18 @@ fn the_first_record_named_as_failed_is_where_the_rest_begins_with_all_its_attemp
         101500 call [6]
         101500 give up [6] RetryAttemptsExhausted
         101500 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn named_records_and_bisecting_split_where_the_name_says() {
     let settings = settings(|s| (s.bisect, s.retry_attempts, s.report_item_failures) = (true, Some(1), true));
-    check(&settings, records(1..=6), reported(&[3]), expect![[r#"
+    check(
+        &settings,
+        records(1..=6),
+        reported(&[3]),
+        expect![[r#"
         100000 call [1, 2, 3, 4, 5, 6]
         100100 call [3, 4, 5, 6]
         100100 call [3]
@@ -396,14 +447,19 @@ fn named_records_and_bisecting_split_where_the_name_says() {
         100200 give up [3] RetryAttemptsExhausted
         100200 call [4, 5, 6]
         100200 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn records_too_old_are_given_up_before_a_call_and_while_a_batch_is_repeated() {
     let settings = settings(|s| (s.record_age_s, s.batch_size) = (Some(60), 3));
     let log = vec![record(1, 1, 39_999), record(2, 2, 40_000), record(3, 3, 40_500), record(4, 4, 99_000)];
-    check(&settings, log, |_| Outcome::Failed(failure("no")), expect![[r#"
+    check(
+        &settings,
+        log,
+        |_| Outcome::Failed(failure("no")),
+        expect![[r#"
         100000 give up [1] RecordAgeExceeded
         100000 call [2, 3, 4]
         100100 give up [2] RecordAgeExceeded
@@ -423,7 +479,8 @@ fn records_too_old_are_given_up_before_a_call_and_while_a_batch_is_repeated() {
         151900 call [4]
         181900 give up [4] RecordAgeExceeded
         181900 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -431,7 +488,11 @@ fn quarantine_parks_the_poison_and_what_comes_after_it_of_its_key() {
     let settings = settings(|s| s.quarantine = Some(crate::Quarantine::default()));
     let keys = [1, 2, 3, 2, 1, 2, 4];
     let log = (1..).zip(keys).map(|(seq, key)| record(seq, key, 0)).collect();
-    check(&settings, log, poison(&[2]), expect![[r#"
+    check(
+        &settings,
+        log,
+        poison(&[2]),
+        expect![[r#"
         100000 call [1, 2, 3, 4, 5, 6, 7]
         100000 call [1, 2, 3]
         100000 call [1]
@@ -446,13 +507,18 @@ fn quarantine_parks_the_poison_and_what_comes_after_it_of_its_key() {
           parked 4
           parked 6
         100300 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_record_named_as_failed_is_parked_without_halving() {
     let settings = settings(|s| (s.quarantine, s.retry_attempts) = (Some(crate::Quarantine::default()), Some(0)));
-    check(&settings, records(1..=8), reported(&[5]), expect![[r#"
+    check(
+        &settings,
+        records(1..=8),
+        reported(&[5]),
+        expect![[r#"
         100000 call [1, 2, 3, 4, 5, 6, 7, 8]
         100100 call [5, 6, 7, 8]
         100100 call [5]
@@ -460,7 +526,8 @@ fn a_record_named_as_failed_is_parked_without_halving() {
           parked 5
         100100 call [6, 7, 8]
         100100 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -492,7 +559,8 @@ fn a_full_quarantine_stops_the_lane_until_there_is_room() {
         100300 call [4]
           parked 3
         100300 Gather { until_ms: None }
-    "#]].assert_eq(&drive.trace);
+    "#]]
+    .assert_eq(&drive.trace);
 }
 
 #[test]
@@ -536,7 +604,11 @@ fn counting(trace: &mut Vec<String>) -> impl FnMut(&[u64]) -> Outcome + '_ {
 fn windows_follow_the_records_times_and_close_when_the_next_one_begins_or_time_is_over() {
     let settings = settings(|s| s.tumbling_window_s = 10);
     let log = vec![record(1, 1, 80_000), record(2, 2, 89_999), record(3, 3, 90_000), record(4, 4, 101_000)];
-    check(&settings, log, counting(&mut Vec::new()), expect![[r#"
+    check(
+        &settings,
+        log,
+        counting(&mut Vec::new()),
+        expect![[r#"
         100000 call [1, 2]
         100000 Close { early: false }
         100000 call [3]
@@ -545,7 +617,8 @@ fn windows_follow_the_records_times_and_close_when_the_next_one_begins_or_time_i
         100000 Gather { until_ms: Some(111000) }
         111000 Close { early: false }
         111000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -573,7 +646,11 @@ fn a_window_whose_last_call_fails_stops_its_shard_until_it_succeeds() {
         }
         Outcome::Done { state: Some("{}".to_owned()) }
     };
-    check(&settings, log, function, expect![[r#"
+    check(
+        &settings,
+        log,
+        function,
+        expect![[r#"
         100000 call [1]
         100000 Close { early: false }
         100100 Close { early: false }
@@ -582,7 +659,8 @@ fn a_window_whose_last_call_fails_stops_its_shard_until_it_succeeds() {
         100300 Gather { until_ms: Some(101000) }
         101000 Close { early: false }
         101000 Gather { until_ms: None }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
