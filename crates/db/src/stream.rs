@@ -4,7 +4,7 @@ use crate::{
     Error,
     log::{Log, read::Next},
 };
-use item::{Change, KeySchema, Seq, TableId};
+use item::{Change, KeySchema, Origin, Seq, TableId};
 use std::ops::ControlFlow;
 
 /// Which images a stream shows. The log always has both.
@@ -60,6 +60,8 @@ pub struct ChangePage {
 pub struct RawChange<'a> {
     pub seq: Seq,
     pub time_ms: u64,
+    pub shard: u16,
+    pub origin: Origin,
     pub old: Option<&'a [u8]>,
     pub new: Option<&'a [u8]>,
 }
@@ -76,7 +78,14 @@ pub(crate) fn visit(
         records += 1;
         bytes += change.image_bytes();
         seen = seen.max(seq);
-        let flow = visit(RawChange { seq, time_ms, old: change.old, new: change.new });
+        let flow = visit(RawChange {
+            seq,
+            time_ms,
+            shard: change.shard,
+            origin: change.origin,
+            old: change.old,
+            new: change.new,
+        });
         let full = records >= read.records_max || bytes >= read.bytes_max;
         Ok(if flow.is_break() || full { Next::Enough } else { Next::More })
     })?;

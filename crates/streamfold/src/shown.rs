@@ -114,7 +114,7 @@ impl Running {
                 Action::Pause { trigger } => enable(&control, &trigger, false).await,
                 Action::Resume { trigger } => enable(&control, &trigger, true).await,
                 Action::Retry { trigger, id } => {
-                    let asked = control.triggers().retry(&trigger, &id).await;
+                    let asked = control.triggers().retry_parked(&trigger, &id).await;
                     asked.map(|()| format!("{id} is tried again")).map_err(trigger_refusal)
                 }
                 Action::Drop { trigger, id } => {
@@ -164,23 +164,28 @@ impl Running {
 
     /// A page of a trigger's parked keys.
     pub fn quarantine(&self, uuid: &str, after: Option<&str>) -> Result<console::QuarantinePage, Refused> {
-        let page = self.control.triggers().quarantine(uuid, after).map_err(trigger_refusal)?;
-        Ok(console::QuarantinePage { keys: page.keys.into_iter().map(parked).collect(), next: page.next })
+        let triggers = self.control.triggers();
+        let page = triggers.quarantine(uuid, after).map_err(trigger_refusal)?;
+        let keys = page.keys.into_iter().map(|key| {
+            let records = triggers.parked_records(uuid, &key.id).map_err(trigger_refusal)?;
+            Ok(parked(key, records))
+        });
+        Ok(console::QuarantinePage { keys: keys.collect::<Result<_, _>>()?, next: page.next })
     }
 }
 
-fn parked(key: triggers::ParkedKey) -> console::ParkedKey {
+fn parked(key: triggers::ParkedKey, records: Vec<triggers::ParkedRecord>) -> console::ParkedKey {
     let record = |record: triggers::ParkedRecord| console::ParkedRecord { seq: record.seq, event: record.event };
     console::ParkedKey {
         id: key.id,
         key: key.key,
         shard: key.shard.to_string(),
-        parked_ms: key.parked_ms,
+        parked_ms: key.since_ms,
         attempts: key.attempts,
         error: key.error,
-        records: key.records.into_iter().map(record).collect(),
-        records_more: key.records_more,
-        pending: key.pending,
+        records_more: key.records.saturating_sub(records.len() as u64),
+        records: records.into_iter().map(record).collect(),
+        pending: key.wanted.is_some(),
     }
 }
 

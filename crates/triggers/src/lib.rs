@@ -3,19 +3,35 @@
 //! A trigger is a follower of the log whose output is the world: at least once, in order for each item. Functions are
 //! called through one trait ([`Handler`]); nothing here may know of processes, HTTP or AWS's control plane.
 
+mod answer;
+mod commit;
+mod driver;
 mod error;
+mod event;
 mod fields;
 mod filter;
 mod handler;
+mod lane;
+mod letter;
+mod limits;
 mod mapping;
+mod parked;
+mod read;
+mod record;
+mod runner;
 mod settings;
 mod status;
+#[cfg(test)]
+mod tests;
 mod triggers;
+mod wake;
 
 pub use error::Error;
 pub use filter::Filters;
 pub use handler::{Answer, Called, Handler};
+pub use letter::TABLE as DEAD_LETTERS;
 pub use mapping::{KIND, Mapping, NewMapping, Source, StartingPosition};
+pub use parked::{ParkedKey, ParkedPage, ParkedRecord};
 pub use settings::{FILTERS_MAX, PATTERN_CHARACTERS_MAX, Quarantine, Settings};
 pub use status::{CALL_FAILED, Counts, GaveUp, LanePhase, LaneStatus, NOTHING_YET, OK, State, TriggerStatus};
 pub use triggers::Triggers;

@@ -126,6 +126,7 @@ impl Control {
     /// Makes no more calls, and waits for those under way. What waits is kept for the next start.
     pub async fn stop(&self) {
         self.0.stopping.send_replace(true);
+        self.0.triggers.stop().await;
         let ticking = self.0.ticking().take();
         if let Some(ticking) = ticking {
             // A clock that panicked has been reported by the panic hook.

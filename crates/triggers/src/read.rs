@@ -1,0 +1,162 @@
+//! Reading a lane's records: its part of one shard, filtered, as events.
+
+use crate::{
+    Source,
+    filter::Filters,
+    limits::SCAN_BYTES,
+    record::{KeyId, Record, depth},
+};
+use db::{Db, Error, RawChange, Stream, StreamRead};
+use item::{Change, Item, Key, Seq, codec};
+use std::{ops::ControlFlow, sync::Arc};
+use wire::{Object, Place, record::Shown};
+
+/// One lane's place in one stream.
+#[derive(Clone)]
+pub struct Reader {
+    pub db: Db,
+    pub place: Place,
+    pub source: Source,
+    pub stream: Arc<Stream>,
+    pub shard: u16,
+    pub lane: u16,
+    pub lanes: u16,
+}
+
+/// What to read.
+#[derive(Clone)]
+pub struct Want {
+    pub from: Seq,
+    pub filters: Arc<Filters>,
+    pub records: usize,
+    pub bytes: usize,
+}
+
+#[derive(Default)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// Records of the lane that no filter wanted.
+    pub filtered: u64,
+    /// Where to go on.
+    pub next: Seq,
+    /// There is more by now.
+    pub more: bool,
+    /// The stream ends here, and so does the page.
+    pub ended: bool,
+}
+
+impl Reader {
+    /// Reads what is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Trimmed`] when the log does not go back so far, and there was something.
+    pub fn page(&self, want: &Want) -> Result<Page, Error> {
+        let upto = self.db.synced();
+        let mut page = if upto < want.from {
+            Page { next: want.from, ..Page::default() }
+        } else if self.is_untouched(want.from) {
+            Page { next: upto.next(), ..Page::default() }
+        } else {
+            self.scan(want, upto)?
+        };
+        page.more = page.next <= upto;
+        // Asked after reading: a stream that was closed before the page's end is known to be by now.
+        self.cut(&mut page);
+        Ok(page)
+    }
+
+    /// Whether the table has no change from a position on, which its totals know.
+    fn is_untouched(&self, from: Seq) -> bool {
+        let changed = self.db.stats(self.stream.table).changed;
+        // Asked afterwards: a table that is there now had its totals then.
+        self.db.table_by_id(self.stream.table).is_some() && changed < from
+    }
+
+    fn scan(&self, want: &Want, upto: Seq) -> Result<Page, Error> {
+        let read = StreamRead {
+            table: self.stream.table,
+            shard: Some(self.shard),
+            from: want.from,
+            records_max: usize::MAX,
+            bytes_max: SCAN_BYTES,
+        };
+        let mut page = Page::default();
+        let mut scan = Scan { reader: self, want, page: &mut page, bytes: 0, now_ms: self.db.now_ms(), failed: None };
+        let next = self.db.visit_changes(&read, |change| scan.visit(change, upto))?;
+        if let Some(error) = scan.failed {
+            return Err(error);
+        }
+        page.next = next.min(upto.next());
+        Ok(page)
+    }
+
+    /// Ends a page where the stream does.
+    fn cut(&self, page: &mut Page) {
+        // One that is gone altogether ended before what the log still has.
+        let closed = self.source.stream(&self.db).map_or(Some(self.db.trimmed()), |stream| stream.closed);
+        let Some(closed) = closed.filter(|closed| page.next >= *closed) else { return };
+        page.records.retain(|record| record.seq < closed);
+        (page.more, page.ended) = (false, true);
+    }
+
+    /// The lane's record, if the change is its own.
+    fn record(&self, change: RawChange<'_>, now_ms: u64) -> Result<Option<Record>, codec::DecodeError> {
+        let key = KeyId::of(&self.key(&change)?);
+        if key.lane(self.lanes) != self.lane {
+            return Ok(None);
+        }
+        let RawChange { seq, time_ms, shard, origin, .. } = change;
+        let image = |image: Option<&[u8]>| image.map(codec::decode).transpose();
+        let (old, new) = (image(change.old)?, image(change.new)?);
+        let change = Change { seq, time_ms, table: self.stream.table, shard, origin, old, new };
+        let event = self.event(&change);
+        Ok(Some(Record { seq, time_ms, depth: depth(origin), key, arrived_ms: now_ms, event }))
+    }
+
+    fn key(&self, change: &RawChange<'_>) -> Result<Key, codec::DecodeError> {
+        let schema = &self.stream.key;
+        let names = std::iter::once(&schema.partition).chain(&schema.sort).map(|attribute| attribute.name.as_str());
+        let image = change.new.or(change.old).expect("a change has an image");
+        let key: Item = codec::pick(image, &names.collect::<Vec<_>>())?;
+        Ok(schema.key_of(&key).expect("a committed image carries its key"))
+    }
+
+    fn event(&self, change: &Change) -> Vec<u8> {
+        let shown = Shown { stream: &self.stream, timeline: self.db.timeline(), place: &self.place };
+        let mut event = Vec::with_capacity(512);
+        shown.event(Object::new(&mut event), change, &self.source.arn(&self.place));
+        event
+    }
+}
+
+/// A page being filled.
+struct Scan<'a> {
+    reader: &'a Reader,
+    want: &'a Want,
+    page: &'a mut Page,
+    bytes: usize,
+    now_ms: u64,
+    failed: Option<Error>,
+}
+
+impl Scan<'_> {
+    fn visit(&mut self, change: RawChange<'_>, upto: Seq) -> ControlFlow<()> {
+        if change.seq > upto {
+            return ControlFlow::Break(());
+        }
+        match self.reader.record(change, self.now_ms) {
+            Ok(Some(record)) if self.want.filters.matches(&record.event) => {
+                self.bytes += record.event.len();
+                self.page.records.push(record);
+            }
+            Ok(Some(_)) => self.page.filtered += 1,
+            Ok(None) => {}
+            Err(error) => {
+                self.failed = Some(Error::Read(error.to_string()));
+                return ControlFlow::Break(());
+            }
+        }
+        let full = self.page.records.len() >= self.want.records || self.bytes >= self.want.bytes;
+        if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
