@@ -11,6 +11,9 @@ use triggers::{Source, TriggerStatus};
 
 /// Moments of a schedule that are shown.
 const NEXT_RUNS: usize = 10;
+/// Parked keys in one page, and records of each that are shown.
+const KEYS_PAGE: usize = 50;
+const RECORDS_SHOWN: usize = 50;
 
 /// Everything that the console shows of what runs beside the database.
 #[derive(Clone)]
@@ -165,9 +168,9 @@ impl Running {
     /// A page of a trigger's parked keys.
     pub fn quarantine(&self, uuid: &str, after: Option<&str>) -> Result<console::QuarantinePage, Refused> {
         let triggers = self.control.triggers();
-        let page = triggers.quarantine(uuid, after).map_err(trigger_refusal)?;
+        let page = triggers.quarantine(uuid, after, KEYS_PAGE).map_err(trigger_refusal)?;
         let keys = page.keys.into_iter().map(|key| {
-            let records = triggers.parked_records(uuid, &key.id).map_err(trigger_refusal)?;
+            let (key, records) = triggers.parked(uuid, &key.id, None, RECORDS_SHOWN).map_err(trigger_refusal)?;
             Ok(parked(key, records))
         });
         Ok(console::QuarantinePage { keys: keys.collect::<Result<_, _>>()?, next: page.next })

@@ -36,10 +36,10 @@ pub struct Halted(pub String);
 pub struct Commits {
     db: Db,
     follower: FollowerId,
+    /// Of the last commit, by whomever.
+    cursor: Mutex<Option<Seq>>,
     waiting: Mutex<BTreeMap<LaneId, Waiting>>,
     arrived: Notify,
-    /// The cursor as this committer left it: a commit by anybody else makes the next one fail.
-    cursor: Mutex<Option<Seq>>,
     halted: watch::Sender<Option<Halted>>,
 }
 
@@ -100,11 +100,6 @@ impl LaneCommits {
         Ok(())
     }
 
-    /// Whose state it is.
-    pub fn follower(&self) -> FollowerId {
-        self.commits.follower
-    }
-
     /// Waits until everything that was handed in is committed.
     pub async fn settled(&self) -> Result<(), Halted> {
         self.wait_for(self.version).await
@@ -127,8 +122,8 @@ fn closed() -> Halted {
 impl Commits {
     pub fn new(db: Db, follower: FollowerId) -> Commits {
         let cursor = Mutex::new(db.follower_cursor(follower));
-        let halted = watch::Sender::new(None);
-        Commits { db, follower, waiting: Mutex::default(), arrived: Notify::new(), cursor, halted }
+        let (waiting, halted) = (Mutex::default(), watch::Sender::new(None));
+        Commits { db, follower, cursor, waiting, arrived: Notify::new(), halted }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<LaneId, Waiting>> {
@@ -140,8 +135,8 @@ impl Commits {
         self.commit(rows, &[]).await.map_err(|error| Halted(error.to_string()))
     }
 
-    /// Commits what comes, until nothing can be committed any more.
-    pub async fn run(&self) {
+    /// Commits what comes, until nothing can be committed any more; answers why.
+    pub async fn run(&self) -> Halted {
         loop {
             let batch = self.batch();
             if batch.is_empty() {
@@ -149,8 +144,8 @@ impl Commits {
                 continue;
             }
             if let Err(halted) = self.commit_batch(&batch).await {
-                self.halted.send_replace(Some(halted));
-                return;
+                self.halted.send_replace(Some(halted.clone()));
+                return halted;
             }
             self.committed(&batch);
         }
@@ -209,8 +204,8 @@ impl Commits {
 
     async fn commit(&self, state: StateRows, letters: &[&Item]) -> Result<(), CommitError> {
         let rows = if letters.is_empty() { Vec::new() } else { self.letter_rows(letters).await? };
-        // The cursor says when a trigger committed last, and so fends off anybody who has not seen that commit; where
-        // the trigger is, its lanes say.
+        // The cursor says when a trigger committed last, and so fends off anybody who has not seen that commit: it moves
+        // with every commit, for the one before is an entry of the log as well. Where the trigger is, its lanes say.
         let (expected, upto) = (*self.cursor(), self.db.head());
         let commit = FollowerCommit { follower: self.follower, expected, upto, rows, records: Vec::new(), state };
         self.db.follower_commit(commit).await?;

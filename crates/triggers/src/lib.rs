@@ -5,7 +5,6 @@
 
 mod answer;
 mod commit;
-mod driver;
 mod error;
 mod event;
 mod fields;

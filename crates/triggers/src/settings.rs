@@ -99,6 +99,12 @@ impl Settings {
         Ok(())
     }
 
+    /// Lanes of each shard. A window is its shard's, so with windows there is one.
+    #[must_use]
+    pub fn lanes(&self) -> u16 {
+        if self.tumbling_window_s > 0 { 1 } else { self.parallelization }
+    }
+
     /// The settings as a map of attributes.
     #[must_use]
     pub fn to_item(&self) -> Item {

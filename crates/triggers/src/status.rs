@@ -35,6 +35,7 @@ pub struct TriggerStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Creating,
+    Enabling,
     Enabled,
     Disabling,
     Disabled,
@@ -48,6 +49,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             State::Creating => "Creating",
+            State::Enabling => "Enabling",
             State::Enabled => "Enabled",
             State::Disabling => "Disabling",
             State::Disabled => "Disabled",

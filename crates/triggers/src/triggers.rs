@@ -1,35 +1,51 @@
-//! All triggers of a database: creating, changing and deleting them, and what they say of themselves.
+//! All triggers of a database: creating, changing and deleting them, what they say of themselves, and what is asked of
+//! their quarantines.
 
 use crate::{
-    Error, Handler, LanePhase, Mapping, NewMapping, ParkedPage, ParkedRecord, State, TriggerStatus, driver,
+    Error, Handler, Mapping, NewMapping, ParkedKey, ParkedPage, ParkedRecord, State, TriggerStatus,
     lane::Wanted,
+    limits::STOP_GRACE_MS,
     mapping::KIND,
     parked,
-    runner::{House, Running},
-    status,
+    record::KeyId,
+    runner::{self, Ask, Order, Trigger, World},
     wake::Synced,
 };
 use db::{Db, Expected, Resource, ResourcePut};
+use item::Seq;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError},
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::{runtime::Handle, sync::Mutex};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 use wire::Place;
 
-/// Keys in one page of what is parked, and records of a key that are shown.
-const KEYS_PAGE: usize = 100;
-const RECORDS_SHOWN: usize = 100;
-
-/// The triggers of one database, running.
+/// The triggers of one database, running. Dropping it ends them where they are, as a crash would.
 pub struct Triggers {
-    db: Db,
-    place: Place,
-    house: House,
+    world: World,
     runtime: Handle,
-    running: std::sync::Mutex<BTreeMap<String, Arc<Running>>>,
     /// One change of a definition at a time.
-    changing: Mutex<()>,
+    changing: tokio::sync::Mutex<()>,
+    /// By uuid.
+    running: Mutex<BTreeMap<String, Running>>,
+}
+
+struct Running {
+    trigger: Arc<Trigger>,
+    orders: watch::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Triggers {
@@ -37,13 +53,42 @@ impl Triggers {
     #[must_use]
     pub fn start(db: Db, place: Place, handler: Arc<dyn Handler>, runtime: Handle) -> Triggers {
         let synced = Arc::new(Synced::start(db.clone()));
-        let house = House { db: db.clone(), place: place.clone(), handler, synced };
-        let triggers =
-            Triggers { db, place, house, runtime, running: std::sync::Mutex::default(), changing: Mutex::default() };
-        for resource in triggers.db.resources(KIND) {
-            triggers.run(&resource);
-        }
+        let world = World { db, place, handler, synced };
+        let triggers = Triggers { world, runtime, changing: Default::default(), running: Mutex::default() };
+        triggers.refresh();
         triggers
+    }
+
+    /// Starts triggers that were created since otherwise than here, forgets those that were deleted, and lets those
+    /// that wait after a failure try again: the function may have come.
+    pub fn refresh(&self) {
+        let there = self.resources();
+        let mut running = self.running();
+        running.retain(|uuid, _| there.iter().any(|(_, mapping)| mapping.uuid == *uuid));
+        for (resource, mapping) in there {
+            match running.get(&mapping.uuid) {
+                Some(running) => running.orders.send_modify(|order| order.mapping = Arc::new(mapping)),
+                None => {
+                    let state = if mapping.enabled { State::Enabled } else { State::Disabled };
+                    running.insert(mapping.uuid.clone(), self.run(&resource, mapping, state));
+                }
+            }
+        }
+    }
+
+    /// Stops all triggers after the calls under way, which get a few seconds, and commits their positions.
+    pub async fn stop(&self) {
+        let mut all = std::mem::take(&mut *self.running());
+        for running in all.values() {
+            running.orders.send_modify(|order| order.stop = true);
+        }
+        let ended = async {
+            for running in all.values_mut() {
+                // One that panicked has ended as well.
+                let _ = (&mut running.task).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(STOP_GRACE_MS), ended).await;
     }
 
     /// Creates a trigger; it starts at once when it is enabled. The status says `Creating`, as AWS does.
@@ -53,19 +98,21 @@ impl Triggers {
     pub async fn create(&self, new: NewMapping) -> Result<TriggerStatus, Error> {
         new.settings.check()?;
         let _one = self.changing.lock().await;
-        let stream = new.source.stream(&self.db);
-        let stream = stream.ok_or_else(|| Error::StreamNotFound(new.source.arn(&self.place)))?;
+        let World { db, place, .. } = &self.world;
+        let arn = || new.source.arn(place);
+        let stream = new.source.stream(db).ok_or_else(|| Error::StreamNotFound(arn()))?;
         let same = |mapping: &Mapping| mapping.source == new.source && mapping.function == new.function;
-        if let Some(mapping) = self.mappings().into_iter().find(same) {
-            let source_arn = new.source.arn(&self.place);
-            return Err(Error::Exists { uuid: mapping.uuid, function: mapping.function, source_arn });
+        if let Some((_, mapping)) = self.resources().into_iter().find(|(_, mapping)| same(mapping)) {
+            return Err(Error::Exists { uuid: mapping.uuid, function: mapping.function, source_arn: arn() });
         }
-        let from = new.starting.resolve(&self.db, &stream)?;
+        let from = new.starting.resolve(db, &stream)?;
         let NewMapping { function, source, starting, settings, enabled } = new;
-        let mapping = Mapping { uuid: self.uuid(), function, source, starting, from, settings, enabled };
+        let mapping = Mapping { uuid: uuid(db), function, source, starting, from, settings, enabled };
         let resource = self.put(&mapping, Expected::Absent).await?;
-        self.run(&resource);
-        Ok(self.status_of(&resource, mapping, State::Creating))
+        let running = self.run(&resource, mapping.clone(), State::Creating);
+        let status = TriggerStatus { state: State::Creating, ..running.trigger.status(&resource, mapping.clone()) };
+        self.running().insert(mapping.uuid, running);
+        Ok(status)
     }
 
     /// Changes a trigger's function, settings, or whether it is enabled; takes effect with the next batch.
@@ -75,16 +122,23 @@ impl Triggers {
     pub async fn update(&self, uuid: &str, change: impl FnOnce(&mut Mapping)) -> Result<TriggerStatus, Error> {
         let _one = self.changing.lock().await;
         let (resource, before) = self.find(uuid)?;
-        let mut mapping = before.clone();
-        change(&mut mapping);
+        let mut changed = before.clone();
+        change(&mut changed);
         // What it reads and from where is fixed when it is created.
-        mapping =
-            Mapping { function: mapping.function, settings: mapping.settings, enabled: mapping.enabled, ..before };
-        mapping.settings.check()?;
+        let Mapping { function, settings, enabled, .. } = changed;
+        settings.check()?;
+        let state = match (before.enabled, enabled) {
+            (false, true) => State::Enabling,
+            (true, false) => State::Disabling,
+            _ => State::Updating,
+        };
+        let mapping = Mapping { function, settings, enabled, ..before };
         let resource = self.put(&mapping, Expected::Revision(resource.revision)).await?;
-        self.end(uuid).await;
-        self.run(&resource);
-        Ok(self.status_of(&resource, mapping, State::Updating))
+        let mut all = self.running();
+        let running = all.entry(uuid.to_owned()).or_insert_with(|| self.run(&resource, mapping.clone(), state));
+        running.trigger.set_state(state);
+        running.orders.send_modify(|order| order.mapping = Arc::new(mapping.clone()));
+        Ok(TriggerStatus { state, ..running.trigger.status(&resource, mapping) })
     }
 
     /// Deletes a trigger with its position and what it has parked; a call under way is given up.
@@ -93,10 +147,10 @@ impl Triggers {
     /// It does not exist.
     pub async fn delete(&self, uuid: &str) -> Result<TriggerStatus, Error> {
         let _one = self.changing.lock().await;
-        let (_, mapping) = self.find(uuid)?;
-        self.end(uuid).await;
-        let resource = self.db.delete_resource(KIND, uuid).await?;
-        Ok(self.status_of(&resource, mapping, State::Deleting))
+        let status = self.get(uuid)?;
+        drop(self.running().remove(uuid));
+        self.world.db.delete_resource(KIND, uuid).await?;
+        Ok(TriggerStatus { state: State::Deleting, ..status })
     }
 
     /// One trigger.
@@ -105,160 +159,144 @@ impl Triggers {
     /// It does not exist.
     pub fn get(&self, uuid: &str) -> Result<TriggerStatus, Error> {
         let (resource, mapping) = self.find(uuid)?;
-        let state = if mapping.enabled { State::Enabled } else { State::Disabled };
-        Ok(self.status_of(&resource, mapping, state))
+        let running = self.running();
+        let running = running.get(uuid).ok_or_else(|| Error::NotRunning(uuid.to_owned()))?;
+        Ok(running.trigger.status(&resource, mapping))
     }
 
     /// All triggers, in order of their uuids.
     #[must_use]
     pub fn status(&self) -> Vec<TriggerStatus> {
-        self.mappings().iter().filter_map(|mapping| self.get(&mapping.uuid).ok()).collect()
+        self.resources().iter().filter_map(|(_, mapping)| self.get(&mapping.uuid).ok()).collect()
     }
 
-    /// Stops all lanes; calls under way have a while to end.
-    pub async fn stop(&self) {
-        let all = std::mem::take(&mut *self.running());
-        let mut ends = tokio::task::JoinSet::new();
-        all.into_values().for_each(|running| drop(ends.spawn(async move { running.stop().await })));
-        while ends.join_next().await.is_some() {}
-    }
-
-    /// Keys that are parked, after the one of this id, in order of ids.
+    /// Some of a trigger's parked keys, those after the id `after`, at most `max`.
     ///
     /// # Errors
-    /// The trigger does not exist, or its state cannot be read.
-    pub fn quarantine(&self, uuid: &str, after: Option<&str>) -> Result<ParkedPage, Error> {
+    /// It does not exist, or what is stored cannot be read.
+    pub fn quarantine(&self, uuid: &str, after: Option<&str>, max: usize) -> Result<ParkedPage, Error> {
         let (resource, _) = self.find(uuid)?;
-        let start = format!("{}{}", parked::KEYS, after.map(|after| format!("{after}\0")).unwrap_or_default());
-        let rows = self.db.follower_states(resource.id, start.as_bytes(), KEYS_PAGE)?;
-        let full = rows.len() == KEYS_PAGE;
-        let key = |(row, bytes): (Vec<u8>, Vec<u8>)| {
-            let id = parked::key_of(std::str::from_utf8(row.strip_prefix(parked::KEYS.as_bytes())?).ok()?)?;
-            let (shard, found) = parked::decode_key(&bytes)?;
-            Some(parked::shown(id, shard, found))
-        };
-        let keys: Vec<crate::ParkedKey> = rows.into_iter().map_while(key).collect();
-        let next = keys.last().filter(|_| full && keys.len() == KEYS_PAGE).map(|last| last.id.clone());
+        let start = after.map_or_else(|| parked::KEYS.to_owned(), |after| format!("{}{after}\0", parked::KEYS));
+        let rows = self.world.db.follower_states(resource.id, start.as_bytes(), max.saturating_add(1))?;
+        let key =
+            |row: &[u8]| std::str::from_utf8(row.strip_prefix(parked::KEYS.as_bytes())?).ok().and_then(parked::key_of);
+        let shown = rows.iter().map_while(|(row, value)| {
+            let (shard, parked) = parked::decode_key(value)?;
+            Some(parked::shown(key(row)?, shard, parked))
+        });
+        let mut keys: Vec<ParkedKey> = shown.collect();
+        let more = keys.len() > max;
+        keys.truncate(max);
+        let next = if more { keys.last().map(|key| key.id.clone()) } else { None };
         Ok(ParkedPage { keys, next })
     }
 
-    /// The records of a parked key, the one that failed first; so many at most.
+    /// A parked key and some of its records in order, those after a position, at most `max`.
     ///
     /// # Errors
-    /// The trigger does not exist, or its state cannot be read.
-    pub fn parked_records(&self, uuid: &str, id: &str) -> Result<Vec<ParkedRecord>, Error> {
+    /// It is not parked, or what is stored cannot be read.
+    pub fn parked(
+        &self,
+        uuid: &str,
+        id: &str,
+        after: Option<Seq>,
+        max: usize,
+    ) -> Result<(ParkedKey, Vec<ParkedRecord>), Error> {
         let (resource, _) = self.find(uuid)?;
-        let key = parked::key_of(id).ok_or_else(|| not_parked(uuid, id))?;
-        let start = parked::records_start(key);
-        let rows = self.db.follower_states(resource.id, &start, RECORDS_SHOWN)?;
-        let own = rows.into_iter().take_while(|(row, _)| row.starts_with(&start));
-        let records = own.filter_map(|(_, bytes)| parked::decode_record(key, &bytes));
-        let shown = |record: crate::record::Record| ParkedRecord {
+        let (key, shown) = self.parked_key(&resource, uuid, id)?;
+        let start = after.map_or_else(|| parked::records_start(key), |seq| parked::record_row(key, seq.next()));
+        let rows = self.world.db.follower_states(resource.id, &start, max)?;
+        let own = rows.iter().take_while(|(row, _)| row.starts_with(&parked::records_start(key)));
+        let records = own.filter_map(|(_, value)| parked::decode_record(key, value)).map(|record| ParkedRecord {
             seq: record.seq,
             time_ms: record.time_ms,
             depth: record.depth,
             event: String::from_utf8_lossy(&record.event).into_owned(),
-        };
-        Ok(records.map(shown).collect())
+        });
+        Ok((shown, records.collect()))
     }
 
-    /// Calls with a key's parked records again, one after the other, until one fails.
+    /// Calls the function with the records of a parked key, one by one in order, until one fails. Answers once the
+    /// request is on disk; it is carried out between batches, also after a restart.
     ///
     /// # Errors
-    /// The trigger does not exist or does not run, or has no such key parked.
+    /// The key is not parked, or the trigger does not run.
     pub async fn retry_parked(&self, uuid: &str, id: &str) -> Result<(), Error> {
         self.ask(uuid, id, Wanted::Retry).await
     }
 
-    /// Takes a key's first parked record away, and goes on with those behind it.
+    /// Drops the first record of a parked key, the one that failed, and then does as [`Triggers::retry_parked`].
     ///
     /// # Errors
-    /// As [`Triggers::retry_parked`].
+    /// The key is not parked, or the trigger does not run.
     pub async fn drop_parked(&self, uuid: &str, id: &str) -> Result<(), Error> {
         self.ask(uuid, id, Wanted::Drop).await
     }
 
     async fn ask(&self, uuid: &str, id: &str, wanted: Wanted) -> Result<(), Error> {
-        let (resource, _) = self.find(uuid)?;
-        let key = parked::key_of(id).ok_or_else(|| not_parked(uuid, id))?;
-        let row = self.db.follower_state(resource.id, &parked::key_row(key))?;
-        let (shard, _) = row.and_then(|row| parked::decode_key(&row)).ok_or_else(|| not_parked(uuid, id))?;
-        let running = self.running().get(uuid).cloned();
-        let running = running.ok_or_else(|| Error::NotRunning(uuid.to_owned()))?;
-        if running.ask(shard, (key, wanted)).await { Ok(()) } else { Err(Error::NotRunning(uuid.to_owned())) }
-    }
-
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts the lanes of a trigger that is enabled.
-    fn run(&self, resource: &Resource) {
-        let Some(mapping) = Mapping::from_item(&resource.body).filter(|mapping| mapping.enabled) else { return };
-        let _inside = self.runtime.enter();
-        let running = Running::start(&self.house, resource.id, Arc::new(mapping));
-        self.running().insert(resource.name.clone(), running);
-    }
-
-    async fn end(&self, uuid: &str) {
-        let running = self.running().remove(uuid);
-        if let Some(running) = running {
-            running.stop().await;
+        let (resource, mapping) = self.find(uuid)?;
+        let (key, shown) = self.parked_key(&resource, uuid, id)?;
+        let lane = (shown.shard, key.lane(mapping.settings.lanes()));
+        let not_running = || Error::NotRunning(uuid.to_owned());
+        let asks = self.running().get(uuid).and_then(|running| running.trigger.asks(lane)).ok_or_else(not_running)?;
+        let (reply, answer) = oneshot::channel();
+        asks.send(Ask { key, wanted, reply }).await.map_err(|_| not_running())?;
+        match answer.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::NotParked { uuid: uuid.to_owned(), id: id.to_owned() }),
+            Err(_) => Err(not_running()),
         }
     }
 
-    fn mappings(&self) -> Vec<Mapping> {
-        self.db.resources(KIND).iter().filter_map(|resource| Mapping::from_item(&resource.body)).collect()
+    fn parked_key(&self, resource: &Resource, uuid: &str, id: &str) -> Result<(KeyId, ParkedKey), Error> {
+        let not_parked = || Error::NotParked { uuid: uuid.to_owned(), id: id.to_owned() };
+        let key = parked::key_of(id).ok_or_else(not_parked)?;
+        let stored = self.world.db.follower_state(resource.id, &parked::key_row(key))?.ok_or_else(not_parked)?;
+        let (shard, parked) = parked::decode_key(&stored).ok_or_else(not_parked)?;
+        Ok((key, parked::shown(key, shard, parked)))
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, resource: &Resource, mapping: Mapping, state: State) -> Running {
+        let trigger = Arc::new(Trigger::new(self.world.clone(), resource.id, state));
+        let (orders, receiver) = watch::channel(Order { mapping: Arc::new(mapping), stop: false });
+        let task = self.runtime.spawn(runner::run(Arc::clone(&trigger), receiver));
+        Running { trigger, orders, task }
+    }
+
+    fn resources(&self) -> Vec<(Arc<Resource>, Mapping)> {
+        let resources = self.world.db.resources(KIND).into_iter();
+        resources.filter_map(|resource| Mapping::from_item(&resource.body).map(|mapping| (resource, mapping))).collect()
     }
 
     fn find(&self, uuid: &str) -> Result<(Arc<Resource>, Mapping), Error> {
         let not_found = || Error::NotFound(uuid.to_owned());
-        let resource = self.db.resource(KIND, uuid).ok_or_else(not_found)?;
+        let resource = self.world.db.resource(KIND, uuid).ok_or_else(not_found)?;
         let mapping = Mapping::from_item(&resource.body).ok_or_else(not_found)?;
         Ok((resource, mapping))
     }
 
     async fn put(&self, mapping: &Mapping, expected: Expected) -> Result<Arc<Resource>, Error> {
         let put = ResourcePut::new(KIND, &mapping.uuid, mapping.to_item(), expected);
-        Ok(self.db.put_resource(put).await?)
-    }
-
-    fn status_of(&self, resource: &Resource, mapping: Mapping, state: State) -> TriggerStatus {
-        let running = self.running().get(&mapping.uuid).cloned();
-        let lanes = running.as_ref().map(|running| running.lanes()).unwrap_or_default();
-        let mut counts = status::Counts::default();
-        lanes.iter().for_each(|lane| counts += lane.counts);
-        let stopped = lanes.iter().find_map(|lane| match &lane.phase {
-            LanePhase::Stopped { reason } => Some(reason.clone()),
-            _ => None,
-        });
-        let failing = lanes.iter().any(|lane| lane.attempts > 0 || matches!(lane.phase, LanePhase::BackingOff { .. }));
-        let last_result = if failing {
-            status::CALL_FAILED
-        } else if counts.calls > 0 {
-            status::OK
-        } else {
-            status::NOTHING_YET
-        };
-        TriggerStatus {
-            mapping: Arc::new(mapping),
-            state,
-            created_ms: resource.created_ms,
-            changed_ms: resource.changed_ms,
-            last_result: last_result.to_owned(),
-            trouble: running.as_ref().and_then(|running| running.trouble()).or(stopped),
-            recursion_depth: running.as_ref().and_then(|running| running.recursion_depth()),
-            counts,
-            iterator_age_ms: lanes.iter().map(|lane| lane.age_ms).max().unwrap_or_default(),
-            lanes,
-        }
-    }
-
-    fn uuid(&self) -> String {
-        driver::uuid(&self.db)
+        Ok(self.world.db.put_resource(put).await?)
     }
 }
 
-fn not_parked(uuid: &str, id: &str) -> Error {
-    Error::NotParked { uuid: uuid.to_owned(), id: id.to_owned() }
+/// A random one, of version 4.
+pub(crate) fn uuid(db: &Db) -> String {
+    let mut bytes = [0; 16];
+    db.roll(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if [4, 6, 8, 10].contains(&at) {
+            text.push('-');
+        }
+        write!(text, "{byte:02x}").expect("writing to memory cannot fail");
+    }
+    text
 }

@@ -82,9 +82,7 @@ pub enum Plan {
         early: bool,
     },
     /// All of these belong behind parked ones.
-    Pass {
-        span: usize,
-    },
+    Pass(Batch),
     /// Park the key of the batch's one member, which is poison.
     Park(Batch),
     GiveUp(Batch, Condition),
@@ -151,6 +149,11 @@ impl Lane {
         Lane { rules, state, not_before_ms: 0, parked, wanted }
     }
 
+    /// Something changed: what failed may be tried again at once.
+    pub fn hurry(&mut self) {
+        self.not_before_ms = 0;
+    }
+
     /// What to do next.
     pub fn plan(&self, view: View<'_>) -> Plan {
         if view.now_ms < self.not_before_ms {
@@ -164,7 +167,7 @@ impl Lane {
         }
         let Gathered { batch, ended, no_room } = self.gather(view);
         let Some(&first) = batch.members.first() else {
-            return self.without_members(view, &batch, no_room);
+            return self.without_members(view, batch, no_room);
         };
         if view.buffer[first].depth >= DEPTH_MAX {
             return Plan::GiveUp(batch, Condition::RecursionDetected);
@@ -192,9 +195,9 @@ impl Lane {
     }
 
     /// Where nothing is to be called.
-    fn without_members(&self, view: View<'_>, batch: &Batch, no_room: bool) -> Plan {
+    fn without_members(&self, view: View<'_>, batch: Batch, no_room: bool) -> Plan {
         if batch.span > 0 {
-            return Plan::Pass { span: batch.span };
+            return Plan::Pass(batch);
         }
         if no_room {
             return park::full();
@@ -328,9 +331,9 @@ impl Lane {
         self.advance(buffer, batch.span, condition == Condition::RecordAgeExceeded)
     }
 
-    /// Everything in these records belongs behind parked ones.
-    pub fn pass(&mut self, buffer: &VecDeque<Record>, span: usize) -> Taken {
-        self.advance(buffer, span, true)
+    /// Everything in the batch belongs behind parked records.
+    pub fn pass(&mut self, buffer: &VecDeque<Record>, batch: &Batch) -> Taken {
+        self.advance(buffer, batch.span, true)
     }
 
     /// Nothing of its own lies before this position.

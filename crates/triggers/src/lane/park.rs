@@ -34,6 +34,10 @@ impl Amount {
         Amount { records: self.records.saturating_sub(other.records), bytes: self.bytes.saturating_sub(other.bytes) }
     }
 
+    pub fn is_zero(self) -> bool {
+        self == Amount::default()
+    }
+
     /// Itself, if there is room for it.
     pub fn within(self, room: Amount) -> Option<Amount> {
         (self.records <= room.records && self.bytes <= room.bytes).then_some(self)

@@ -122,8 +122,8 @@ impl Drive {
                     let outcome = function(&[]);
                     self.lane.closed(early, outcome, self.now_ms);
                 }
-                Plan::Pass { span } => {
-                    let taken = self.lane.pass(&self.buffer, span);
+                Plan::Pass(batch) => {
+                    let taken = self.lane.pass(&self.buffer, &batch);
                     self.take(taken);
                 }
                 Plan::Park(batch) => {
