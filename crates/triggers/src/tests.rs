@@ -149,12 +149,16 @@ async fn create(house: &House, triggers: &Triggers, settings: Settings) -> Strin
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
+    until_or(|| what.to_owned(), holds).await;
+}
+
+async fn until_or(what: impl Fn() -> String, holds: impl Fn() -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !holds() {
             let _ = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
         }
     });
-    assert!(waited.await.is_ok(), "waited in vain for {what}");
+    assert!(waited.await.is_ok(), "waited in vain for {}", what());
 }
 
 /// Runs something; what it leaves running ends in the middle of whatever it does.
@@ -362,7 +366,8 @@ proptest! {
                     create(&house, &triggers, settings).await;
                 }
                 // The last life goes on to the end; the others crash in the middle.
-                until("the records of this life", || {
+                let stands = || format!("the records of life {life}: {:#?}", triggers.status());
+                until_or(stands, || {
                     let now = script.of_keys();
                     let mut missing = all.iter().flat_map(|(key, numbers)| numbers.iter().map(move |n| (key, n)));
                     let complete = !missing.any(|(key, n)| is_missing(key, n, &now));
@@ -373,10 +378,11 @@ proptest! {
                     triggers.stop().await;
                 }
             });
+            // Once the database is let go, nothing of this life calls any more.
+            house = house.reopen();
             for (key, numbers) in script.of_keys() {
                 seen.entry(key).or_default().extend(numbers);
             }
-            house = house.reopen();
         }
         for (key, expected) in &all {
             let mut first = BTreeSet::new();
