@@ -3,7 +3,8 @@
 //! Each was once killed (all of it is in the log) and once closed (all of it is in the state).
 //!
 //! `format-1`: the votes example with 50 votes, and another table. `format-2`: a table with global and local indexes, one
-//! of them filled later, items that expire, and a transaction with a token.
+//! of them filled later, items that expire, and a transaction with a token. `format-3`: resources, one of them deleted and one with
+//! records in the log, a follower of one, and changes that came through functions.
 
 use crate::{Db, Env, IndexScan, Op, Options, Scan, StreamRead, Write};
 use item::{Item, Key, KeyValue, Number, Origin, Seq, Value};
@@ -114,5 +115,35 @@ fn indexes_of_format_2_are_their_tables_items() {
         }
         sizes.sort_unstable();
         assert_eq!(sizes, [("by_colour", 26), ("by_size", 40), ("later", 40)]);
+    }
+}
+
+fn text(value: &str) -> Value {
+    Value::S(value.to_owned())
+}
+
+#[test]
+fn resources_and_records_of_format_3_are_as_they_were() {
+    for name in ["format-3/killed", "format-3/closed"] {
+        let dir = thawed(name);
+        let db = open(dir.path());
+        let kept: Vec<(String, u64)> =
+            db.resources("trigger").iter().map(|found| (found.name.clone(), found.revision)).collect();
+        assert_eq!(kept, [("kept".to_owned(), 2)], "{name}");
+        let trigger = db.resource("trigger", "kept").expect("kept");
+        assert_eq!(trigger.body, Item::from_iter([("text", text("second"))]));
+        assert!(db.follower_cursor(trigger.id).is_some());
+        assert_eq!(db.follower_state(trigger.id, b"lane").expect("reads").as_deref(), Some(&b"here"[..]));
+        let stream = db.resource("stream", "records").expect("kept");
+        assert_eq!(stream.keep_ms, 1000);
+        let read = |table, shard| StreamRead { table, shard, from: Seq(1), records_max: 99, bytes_max: 1 << 20 };
+        let records = db.changes(&read(stream.records(), Some(1))).expect("reads").changes;
+        let data: Vec<_> = records.iter().map(|change| change.new.as_ref().and_then(|item| item.get("data"))).collect();
+        assert_eq!(data, [Some(&text("r1")), Some(&text("r3"))]);
+        let votes = db.table("votes").expect("the table is there");
+        let changes = db.changes(&read(votes.id, None)).expect("reads").changes;
+        let origins: Vec<Origin> = changes.iter().map(|change| change.origin).collect();
+        assert_eq!(origins, [Origin::Client, Origin::Function { depth: 3 }]);
+        assert_eq!(items(&db, "votes").len(), 2);
     }
 }
