@@ -164,7 +164,7 @@ fn pretend_log(stage: &Stage, now_ms: u64, beat: u64, fails: bool) {
     stage.write(now_ms, &format!("START RequestId: {request} Version: $LATEST"));
     if fails {
         stage.write(now_ms, "[ERROR] KeyError: 'region'");
-        stage.write(now_ms, "Traceback (most recent call last):\n  File \"/home/team/project/functions/count-votes/app.py\", line 12, in lambda_handler\n    region = vote[\"region\"]");
+        stage.write(now_ms, "Traceback (most recent call last):\n  File \"/srv/project/functions/count-votes/app.py\", line 12, in lambda_handler\n    region = vote[\"region\"]");
     } else {
         stage
             .write(now_ms, &format!("counted {} votes for NORTH, SOUTH and {} more regions", 12 + beat % 90, beat % 4));

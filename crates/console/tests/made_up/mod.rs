@@ -163,7 +163,7 @@ fn functions(now_ms: u64) -> Vec<FunctionRow> {
         arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"),
         runtime: runtime.into(),
         handler: handler.into(),
-        folder: format!("/home/team/project/functions/{name}"),
+        folder: format!("/srv/project/functions/{name}"),
         timeout_s: 30,
         memory_mb: 128,
         ..FunctionRow::default()
