@@ -79,15 +79,16 @@ fn check(template: &Template) -> Result<(), Failure> {
     let project = load(template)?;
     show(&project.notes);
     let views = project.tables.iter().filter(|table| table.view.is_some()).count();
-    say(&format!(
-        "{}: no errors; {}, {}, {}, {}, {}\n",
-        project.path.display(),
-        banner::count(project.tables.len() - views, "table"),
-        banner::count(views, "view"),
-        banner::count(project.functions.len(), "function"),
-        banner::count(project.schedules.len(), "schedule"),
-        banner::count(project.dashboards.len(), "dashboard"),
-    ));
+    let counts = [
+        (project.tables.len() - views, "table"),
+        (views, "view"),
+        (project.functions.len(), "function"),
+        (project.schedules.len(), "schedule"),
+        (project.dashboards.len(), "dashboard"),
+    ];
+    let counts: Vec<String> =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| banner::count(count, what)).collect();
+    say(&format!("{}: no errors; {}\n", project.path.display(), counts.join(", ")));
     Ok(())
 }
 

@@ -168,7 +168,7 @@ impl World {
             let env = Env { clock: self.hands.clone(), ..Env::real() };
             let dir = self.dir.path().join("db");
             let options = Options { memory: 64 << 20, segment_bytes: 16 << 20, ..Options::new(dir) };
-            let db = Db::open(options, env).expect("it opens");
+            let db = open(&options, &env);
             let settings =
                 Settings { code: self.code(), calls: self.calls.clone(), stop_patience: Duration::from_secs(5) };
             let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
@@ -176,6 +176,17 @@ impl World {
             work(Life { db, control, script: self.script.clone(), hands: self.hands.clone() }).await
         })
     }
+}
+
+/// Opens the database once the threads of a life before have let it go.
+fn open(options: &Options, env: &Env) -> Db {
+    for _ in 0..30_000 {
+        match Db::open(options.clone(), env.clone()) {
+            Err(db::OpenError::Locked(..)) => std::thread::park_timeout(Duration::from_millis(1)),
+            opened => return opened.expect("it opens"),
+        }
+    }
+    panic!("nobody lets the database go");
 }
 
 impl Life {
