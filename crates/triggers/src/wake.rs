@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 
 /// Longest single wait on the database; also how long the thread may outlive its triggers.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// A busy log wakes lanes this often at most; after a pause it wakes them at once.
 const GATHER: Duration = Duration::from_millis(1);
 /// How soon it is noticed that what is visible has come to the disk, under relaxed durability only.

@@ -48,24 +48,17 @@ fn lane_of(row: &[u8]) -> Option<LaneId> {
 /// When stored bytes cannot be read.
 pub fn lanes(db: &Db, follower: FollowerId, mapping: &Mapping, shards: u16) -> Result<Lanes, Error> {
     let wanted = mapping.settings.lanes();
-    let mut states = stored(db, follower)?;
-    let had = db.follower_state(follower, LANES)?;
-    let count = wanted.to_string().into_bytes();
-    let mut rows: StateRows = Vec::new();
-    if had.as_ref() != Some(&count) {
-        let before = std::mem::take(&mut states);
-        rows.extend(before.keys().map(|lane| (lane_row(*lane), None)));
-        states = divided(before, wanted);
+    let count = |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok()?.parse::<u16>().ok();
+    let had = db.follower_state(follower, LANES)?.and_then(count);
+    let mut states = complete(stored(db, follower)?, shards, had.unwrap_or(wanted), mapping.from);
+    let mut rows: StateRows = vec![(LANES.to_vec(), Some(wanted.to_string().into_bytes()))];
+    if had.is_some_and(|had| had != wanted) {
+        rows.extend(states.keys().map(|lane| (lane_row(*lane), None)));
+        states = divided(states, wanted);
         rows.extend(states.iter().map(|(lane, state)| (lane_row(*lane), Some(state.encode()))));
     }
-    rows.push((LANES.to_vec(), Some(count)));
-    let mut lanes = BTreeMap::new();
-    for shard in 0..shards {
-        for lane in 0..wanted {
-            let state = states.remove(&(shard, lane)).unwrap_or_else(|| State::at(mapping.from));
-            lanes.insert((shard, lane), Loaded { state, parked: BTreeMap::new() });
-        }
-    }
+    let lane = |(id, state)| (id, Loaded { state, parked: BTreeMap::new() });
+    let mut lanes = states.into_iter().map(lane).collect();
     let parked = park(db, follower, wanted, &mut lanes)?;
     Ok(Lanes { lanes, rows, parked })
 }
@@ -79,6 +72,16 @@ pub fn stored(db: &Db, follower: FollowerId) -> Result<BTreeMap<LaneId, State>, 
         }
     })?;
     Ok(states)
+}
+
+/// All lanes of all shards: those that never committed are at the beginning.
+fn complete(mut states: BTreeMap<LaneId, State>, shards: u16, lanes: u16, from: Seq) -> BTreeMap<LaneId, State> {
+    for shard in 0..shards {
+        for lane in 0..lanes {
+            states.entry((shard, lane)).or_insert_with(|| State::at(from));
+        }
+    }
+    states
 }
 
 /// As many lanes as there are to be, from as many as there were. Each starts where the hindmost of its shard was:
@@ -151,8 +154,9 @@ mod tests {
             (state.attempts, state.ranges) = (3, vec![Seq(next + 5)]);
             state
         };
-        let before = BTreeMap::from([((0, 0), counted(9, 2)), ((0, 1), counted(7, 3)), ((1, 0), counted(4, 1))]);
-        let after = divided(before, 3);
+        // Of the second shard, the second lane never committed.
+        let before = BTreeMap::from([((0, 0), counted(9, 2)), ((0, 1), counted(7, 3)), ((1, 0), counted(8, 1))]);
+        let after = divided(complete(before, 2, 2, Seq(4)), 3);
         let nexts: Vec<_> = after.iter().map(|(lane, state)| (*lane, state.next.0, state.counts.delivered)).collect();
         let expected = [((0, 0), 7, 5), ((0, 1), 7, 0), ((0, 2), 7, 0), ((1, 0), 4, 1), ((1, 1), 4, 0), ((1, 2), 4, 0)];
         assert_eq!(nexts, expected);

@@ -156,6 +156,8 @@ impl Session {
                     self.live.send_replace(Arc::new(Live::new(order.mapping)));
                     trigger.set_state(State::Enabled);
                 }
+                // A lane with nothing to commit does not notice.
+                Some(Ok(Halted(reason))) = self.commits.join_next() => break Some(reason),
                 Some(ended) = self.lanes.join_next() => {
                     if let Some(reason) = why(ended) {
                         break Some(reason);

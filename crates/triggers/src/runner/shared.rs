@@ -79,8 +79,9 @@ impl Room {
     /// Lets `plan` decide with what is free, and takes what it says it needs.
     pub fn plan<T>(&self, bound: Option<Quarantine>, plan: impl FnOnce(Amount) -> (T, Amount)) -> (T, Amount) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let bound =
-            bound.map_or(Amount::default(), |bound| Amount { records: bound.records.into(), bytes: bound.bytes });
+        // Keys that were parked before it was turned off go on waiting within the usual bound.
+        let bound = bound.unwrap_or_default();
+        let bound = Amount { records: bound.records.into(), bytes: bound.bytes };
         let (plan, needs) = plan(bound.less(*taken));
         *taken = taken.and(needs);
         (plan, needs)

@@ -67,6 +67,9 @@ impl Task {
     /// Works until it is told to stop; its position is committed then.
     pub async fn run(mut self) -> Result<(), Halted> {
         while !*self.stop.borrow() {
+            if self.live.has_changed().unwrap_or(false) {
+                self.follow_settings();
+            }
             let (plan, needs) = self.plan();
             let settled = self.carry_out(plan).await?;
             self.trigger.room.free(needs.less(settled));
