@@ -48,8 +48,10 @@ impl Functions {
     ///
     /// # Errors
     /// When `settings.dir` cannot be written.
-    pub fn start(settings: Settings) -> io::Result<Functions> {
+    pub fn start(mut settings: Settings) -> io::Result<Functions> {
         fs::create_dir_all(&settings.dir)?;
+        // Processes run in their code's folder: from there a relative path leads elsewhere.
+        settings.dir = settings.dir.canonicalize()?;
         runtime::write_shim(&settings.dir)?;
         let shared = Arc::new(Shared {
             spawner: Spawner::start(&settings.dir)?,
