@@ -27,7 +27,8 @@ fn example(name: &str) -> TempDir {
 }
 
 fn up(folder: &Path, template: &str) -> Program {
-    Run::new(&["up", "--port", "0"]).arg(folder.join(template)).start()
+    // From its own folder, as a person would: every path is relative then.
+    Run::new(&["up", "--port", "0"]).arg(template).folder(folder).start()
 }
 
 fn vote(client: &mut Client, id: u32) {
