@@ -196,7 +196,7 @@ pub(crate) static ROUTES: &[Route] = &[
     writes("UpdateContinuousBackups", backups::update),
     reads("DescribeLimits", tables::describe_limits),
     reads("DescribeEndpoints", tables::describe_endpoints),
-    posts(INVOKE, "/2015-03-31/functions/*/invocations", invoke::invoke).up_to(invoke::PAYLOAD_BYTES_MAX),
+    posts("lambda:Invoke", "/2015-03-31/functions/*/invocations", invoke::invoke).up_to(invoke::PAYLOAD_BYTES_MAX),
     posts("lambda:CreateFunction", "/2015-03-31/functions", functions::create).up_to(functions::REQUEST_BYTES_MAX),
     puts("lambda:UpdateFunctionCode", "/2015-03-31/functions/*/code", functions::update_code)
         .up_to(functions::REQUEST_BYTES_MAX),

@@ -32,6 +32,9 @@ const X_AMZ_CLIENT_CONTEXT: HeaderName = HeaderName::from_static("x-amz-client-c
 const X_AMZ_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const X_AMZ_EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
+/// What would make it another call.
+const MISSING: [&str; 2] = ["x-amz-durable-execution-name", "x-amz-tenant-id"];
+
 /// How a function is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
@@ -47,6 +50,11 @@ pub(crate) fn invoke(call: &Call<'_>) -> Result<Step, Fault> {
     let (control, place) = (call.door.control()?.clone(), call.door.config.place.clone());
     if kind == Type::DryRun {
         return later(async { Ok(executed(Answer::empty(StatusCode::NO_CONTENT))) });
+    }
+    for name in MISSING {
+        if call.headers.contains_key(name) {
+            return Err(fault::invalid(format!("The header {name} does not work here: leave it out")));
+        }
     }
     let depth = lineage::depth(call.headers);
     if depth >= DEPTH_MAX {

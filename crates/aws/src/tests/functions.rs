@@ -88,6 +88,8 @@ fn a_functions_code_is_replaced_for_the_revision_that_was_meant() {
     let (status, hash) = update(&format!(",'RevisionId':'{revision}'"));
     assert_eq!(status, "200");
     assert_ne!(hash.as_deref(), shown["CodeSha256"].as_str());
+    assert_eq!(update(",'Architectures':['arm64']").0, "200");
+    assert!(house.rest("GET", &format!("{FUNCTIONS}/count/configuration"), &[], "").contains(r#"["arm64"]"#));
     let after = house.script().function("count").expect("it runs");
     assert_ne!((&after.folder, &after.version), (&before.folder, &before.version));
     assert!(!before.folder.exists(), "nobody needs it any more");
@@ -137,7 +139,12 @@ fn functions_that_cannot_be_are_refused_as_lambda_does() {
         with(",'Layers':[],'FileSystemConfigs':[{}]"),
         with(",'ImageConfig':{}"),
         with(",'Environment':{'Variables':{'AWS_REGION':'x'}}"),
-        with(",'VpcConfig':{},'TracingConfig':{'Mode':'Active'},'KMSKeyArn':''")[..5].to_owned(),
+        with(",'CapacityProviderConfig':{}"),
+        with(",'DurableConfig':{}"),
+        with(",'TenancyConfig':{}"),
+        with(",'RuntimeConfig':{}"),
+        with(",'AcceleratorConfig':{}"),
+        with(",'PublishTo':'LATEST_PUBLISHED'"),
     ];
     expect![[r#"
         400 x-amzn-errortype=SerializationException {}
@@ -163,7 +170,29 @@ fn functions_that_cannot_be_are_refused_as_lambda_does() {
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"FileSystemConfigs does not work here"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"ImageConfig does not work here"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION"}
-        201 {"#]].assert_eq(&cases.join("\n"));
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"CapacityProviderConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"DurableConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"TenancyConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"RuntimeConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"AcceleratorConfig does not work here"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Versions cannot be published here: leave Publish out; functions run as $LATEST"}"#]].assert_eq(&cases.join("\n"));
+}
+
+#[test]
+fn settings_without_a_meaning_here_change_nothing() {
+    let house = House::functional(Vec::new());
+    let settings = "'VpcConfig':{'SubnetIds':['subnet-1']},'TracingConfig':{'Mode':'Active'},'KMSKeyArn':'',\
+                    'EphemeralStorage':{'Size':1024},'SnapStart':{'ApplyOn':'None'},'LoggingConfig':{'LogFormat':'JSON'}";
+    let more = format!(",'CodeSigningConfigArn':'',{settings}");
+    assert!(house.rest("POST", FUNCTIONS, &[], &body("count", &more)).starts_with("201 "));
+    let of_create = house.script().function("count");
+    let path = format!("{FUNCTIONS}/count/configuration");
+    assert!(house.rest("PUT", &path, &[], &format!("{{{settings}}}")).starts_with("200 "));
+    assert_eq!(house.script().function("count"), of_create);
+    let zip = ZIP.trim();
+    let code = format!("{{'ZipFile':'{zip}','SourceKMSKeyArn':'','S3ObjectStorageMode':'COPY','S3ObjectVersion':'1'}}");
+    assert!(house.rest("PUT", &format!("{FUNCTIONS}/count/code"), &[], &code).starts_with("200 "));
+    assert_eq!(house.script().function("count"), of_create);
 }
 
 #[test]

@@ -73,6 +73,8 @@ fn calls_that_cannot_be_are_refused_as_lambda_does() {
         invoke(&house, "count", &[("x-amz-client-context", "e30")], "{}"),
         invoke(&house, "count", &[("x-amz-client-context", "W10=")], "{}"),
         invoke(&house, "count", &[deep], "{}"),
+        invoke(&house, "count", &[("x-amz-durable-execution-name", "a")], "{}"),
+        invoke(&house, "count", &[("x-amz-tenant-id", "a")], "{}"),
         refused(InvokeError::NotFound),
         refused(InvokeError::Throttled("8 processes are busy".to_owned())),
         refused(InvokeError::Closed),
@@ -90,6 +92,8 @@ fn calls_that_cannot_be_are_refused_as_lambda_does() {
         400 x-amzn-errortype=InvalidRequestContentException {"Type":"User","message":"Client context must be a JSON object in Base64, of at most 3583 bytes"}
         400 x-amzn-errortype=InvalidRequestContentException {"Type":"User","message":"Client context must be a JSON object in Base64, of at most 3583 bytes"}
         400 x-amzn-errortype=RecursiveInvocationException {"Type":"User","Message":"This call came through 16 functions; 16 call one another at most"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"The header x-amz-durable-execution-name does not work here: leave it out"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"The header x-amz-tenant-id does not work here: leave it out"}
         404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:count"}
         429 x-amzn-errortype=TooManyRequestsException {"Type":"User","Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded. (8 processes are busy)"}
         500 x-amzn-errortype=ServiceException {"Type":"Service","Message":"shutting down"}

@@ -41,12 +41,16 @@ fn settled(house: &House, path: &str) -> String {
 #[test]
 fn a_mapping_is_created_shown_changed_and_deleted() {
     let (house, arn) = furnished();
-    let made = format!("{{'FunctionName':'count','EventSourceArn':'{arn}','StartingPosition':'TRIM_HORIZON'}}");
+    // Keys and metrics change nothing here.
+    let made = format!(
+        "{{'FunctionName':'count','EventSourceArn':'{arn}','StartingPosition':'TRIM_HORIZON','KMSKeyArn':'',\
+         'MetricsConfig':{{'Metrics':['EventCount']}}}}"
+    );
     let created = house.rest("POST", MAPPINGS, &[], &made);
     let uuid = uuid(&created);
     let path = format!("{MAPPINGS}/{uuid}");
-    let change = "{'FunctionName':'function:count','Enabled':false,'BatchSize':10000,'MaximumBatchingWindowInSeconds':300,\
-                  'ParallelizationFactor':10,'MaximumRecordAgeInSeconds':60,'MaximumRetryAttempts':0,\
+    let change = "{'FunctionName':'function:count','KMSKeyArn':'','MetricsConfig':{},'Enabled':false,\
+                  'BatchSize':10000,'MaximumBatchingWindowInSeconds':300,'ParallelizationFactor':10,'MaximumRecordAgeInSeconds':60,'MaximumRetryAttempts':0,\
                   'BisectBatchOnFunctionError':true,'TumblingWindowInSeconds':900,\
                   'FunctionResponseTypes':['ReportBatchItemFailures'],\
                   'FilterCriteria':{'Filters':[{'Pattern':'{\\u0022eventName\\u0022:[\\u0022INSERT\\u0022]}'}]},\
@@ -97,6 +101,9 @@ fn mappings_are_listed_by_source_and_function() {
     assert_eq!(count(&format!("EventSourceArn={encoded}x")).0, 0);
     assert_eq!(count("FunctionName=arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aother").0, 1);
     assert_eq!(count("FunctionName=none").0, 0);
+    // A function's mappings outlive it.
+    assert_eq!(house.rest("DELETE", "/2015-03-31/functions/other", &[], ""), "204");
+    assert_eq!(count("FunctionName=other").0, 1);
     let (first, marker) = count("MaxItems=1");
     assert_eq!(first, 1);
     assert_eq!(count(&format!("MaxItems=1&Marker={}", marker.expect("there is more"))), (1, None));
@@ -146,6 +153,14 @@ fn mappings_that_cannot_be_are_refused_as_lambda_does() {
             ",'DestinationConfig':{'OnFailure':{'Destination':'arn:aws:sqs:us-east-1:000000000000:q.fifo'}}",
             ",'ScalingConfig':{'MaximumConcurrency':2}",
             ",'Queues':['q']",
+            ",'Topics':['t']",
+            ",'SelfManagedEventSource':{}",
+            ",'SourceAccessConfigurations':[{}]",
+            ",'ProvisionedPollerConfig':{}",
+            ",'LoggingConfig':{}",
+            ",'AmazonManagedKafkaEventSourceConfig':{}",
+            ",'SelfManagedKafkaEventSourceConfig':{}",
+            ",'DocumentDBEventSourceConfig':{}",
             ",'Tags':{'a':'b'}",
             ",'BatchSize':'ten'",
         ]
@@ -178,6 +193,14 @@ fn mappings_that_cannot_be_are_refused_as_lambda_does() {
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"the on-failure destination must be the ARN of a standard queue (sqs), a standard topic (sns), a bucket (s3) or a Kafka topic, not arn:aws:sqs:us-east-1:000000000000:q.fifo"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported ScalingConfig parameter for given event source mapping type."}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported Queues parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported Topics parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported SelfManagedEventSource parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported SourceAccessConfigurations parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported ProvisionedPollerConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported LoggingConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported AmazonManagedKafkaEventSourceConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported SelfManagedKafkaEventSourceConfig parameter for given event source mapping type."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported DocumentDBEventSourceConfig parameter for given event source mapping type."}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Tags of event source mappings do not work here"}
         400 x-amzn-errortype=SerializationException {"message":"STRING_VALUE cannot be converted to Integer"}"#]].assert_eq(&cases.join("\n"));
 }

@@ -223,11 +223,10 @@ fn the_compatibility_page_shows_every_operation_that_is_routed() {
     let root = tools::root();
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("it is there");
     let (page, routes) = (read("docs/compatibility.md"), read("crates/aws/src/routes.rs"));
-    let route = |line: &str| {
-        let (list, name) = line.strip_prefix("    ")?.split_once("(\"")?;
-        ["reads", "writes", "stream"].contains(&list).then(|| name.split('"').next().map(str::to_owned))?
-    };
-    let routed: BTreeSet<String> = routes.lines().filter_map(route).collect();
+    let table = routes.split("static ROUTES").nth(1).and_then(|rest| rest.split("\n];").next());
+    let texts = table.expect("there is a route table").split('"').skip(1).step_by(2);
+    // What is no path is a name.
+    let routed: BTreeSet<String> = texts.filter(|text| !text.starts_with('/')).map(str::to_owned).collect();
     let sections: Vec<&str> = page.split("\n### ").skip(1).collect();
     let described: BTreeSet<String> =
         sections.iter().filter_map(|text| quoted(text).next()).map(str::to_owned).collect();
