@@ -122,7 +122,7 @@ fn parameters_are_listed_with_all_but_their_value() {
 }
 
 #[test]
-fn parameters_are_tagged() {
+fn a_parameter_is_tagged_and_untagged() {
     let house = House::functional(Vec::new());
     house.ssm("PutParameter", "{'Name':'a','Value':'1','Type':'String'}");
     let many: Vec<String> = (0..51).map(|n| format!("{{'Key':'{n}','Value':''}}")).collect();

@@ -116,3 +116,34 @@ fn the_aws_command_line_reads_indexes_and_writes_transactions() {
     let described = dynamodb("describe-time-to-live", &["--table-name", "sales"]);
     assert_eq!(described["TimeToLiveDescription"]["TimeToLiveStatus"], "ENABLED");
 }
+
+#[test]
+fn the_aws_command_line_uploads_and_calls_functions_and_keeps_parameters() {
+    let (folder, program) = project();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(folder.path().join("app.py"), "def handler(event, context):\n    return {'got': event}\n")
+        .expect("written");
+    tools::run(tools::python("python").args(["-m", "zipfile", "-c", "app.zip", "app.py"]).current_dir(folder.path()));
+    let lambda = |operation: &str, more: &[&str]| aws(&program, &[&["lambda", operation][..], more].concat());
+    let name = ["--function-name", "count"];
+    let settings = ["--runtime", "python3.12", "--handler", "app.handler", "--timeout", "60"];
+    let role = ["--role", "arn:aws:iam::000000000000:role/lambda"];
+    let zip = format!("fileb://{}", path("app.zip"));
+    lambda("create-function", &[&name[..], &settings, &role, &["--zip-file", &zip]].concat());
+    lambda("wait", &[&["function-active-v2"][..], &name].concat());
+    let called = lambda("invoke", &[&name[..], &["--payload", r#"{"a":1}"#, &path("answer.json")]].concat());
+    assert_eq!(called["ExecutedVersion"], "$LATEST");
+    let answer = std::fs::read_to_string(path("answer.json")).expect("it wrote the answer");
+    let answer: Value = serde_json::from_str(&answer).expect("the answer is JSON");
+    assert_eq!(answer["got"]["a"], 1);
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:count";
+    let dry = ["--function-name", arn, "--invocation-type", "DryRun", &path("dry.json")];
+    assert_eq!(lambda("invoke", &dry)["StatusCode"], 204);
+    assert_eq!(lambda("list-functions", &[])["Functions"][0]["FunctionArn"], arn);
+    lambda("delete-function", &name);
+    assert_eq!(lambda("list-functions", &[])["Functions"].as_array().map(Vec::len), Some(0));
+    let ssm = |operation: &str, more: &[&str]| aws(&program, &[&["ssm", operation][..], more].concat());
+    ssm("put-parameter", &["--name", "/votes/limit", "--value", "40", "--type", "String"]);
+    let found = ssm("get-parameters-by-path", &["--path", "/votes"]);
+    assert_eq!(found["Parameters"][0]["Value"], "40");
+}

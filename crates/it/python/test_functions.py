@@ -1,0 +1,191 @@
+"""Functions over the API: a package is uploaded, called in each way, fed from a table, changed and deleted."""
+
+import base64
+import io
+import itertools
+import json
+import os
+import zipfile
+
+import pytest
+from conftest import client, refusal
+from waiting import until
+
+NUMBERS = itertools.count()
+ROLE = "arn:aws:iam::000000000000:role/lambda"
+SOURCE = """
+import json, os
+
+import boto3
+
+
+def handler(event, context):
+    print("event:", json.dumps(event))
+    if "fail" in event:
+        raise ValueError(event["fail"])
+    for record in event.get("Records", []):
+        table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+        table.put_item(Item={"id": record["dynamodb"]["Keys"]["id"]["S"], "from": record["eventName"]})
+    custom = context.client_context.custom if context.client_context else None
+    return {"event": event, "name": context.function_name, "greeting": os.environ.get("GREETING"), "custom": custom}
+"""
+
+
+def package(source=SOURCE):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        files.writestr("app.py", source)
+    return archive.getvalue()
+
+
+@pytest.fixture(scope="module")
+def functions():
+    return client("lambda")
+
+
+@pytest.fixture
+def new_function(functions):
+    """Makes a function: `new_function(Timeout=10)`."""
+    made = []
+
+    def make(**more):
+        name = f"function-{os.getpid()}-{next(NUMBERS)}"
+        settings = {"Runtime": "python3.12", "Handler": "app.handler", "Role": ROLE, "Timeout": 60}
+        functions.create_function(FunctionName=name, Code={"ZipFile": package()}, **settings | more)
+        functions.get_waiter("function_active_v2").wait(FunctionName=name)
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        functions.delete_function(FunctionName=name)
+
+
+def called(functions, name, event, **more):
+    """The answer of a call, and the payload decoded."""
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), **more)
+    return answer, json.loads(answer["Payload"].read() or "null")
+
+
+def test_a_function_is_uploaded_and_called(functions, new_function):
+    name = new_function(Environment={"Variables": {"GREETING": "hello"}}, MemorySize=256, Tags={"team": "green"})
+    context = base64.b64encode(json.dumps({"custom": {"a": "b"}}).encode()).decode()
+    answer, payload = called(functions, name, {"a": 1}, LogType="Tail", ClientContext=context)
+    assert (answer["StatusCode"], answer["ExecutedVersion"], answer.get("FunctionError")) == (200, "$LATEST", None)
+    assert payload == {"event": {"a": 1}, "name": name, "greeting": "hello", "custom": {"a": "b"}}
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert 'event: {"a": 1}' in log and f"REPORT RequestId: {answer['ResponseMetadata']['RequestId']}" in log
+    found = functions.get_function(FunctionName=name)
+    assert found["Tags"] == {"team": "green"}
+    assert found["Configuration"]["State"] == "Active" and found["Configuration"]["MemorySize"] == 256
+    assert os.path.exists(found["Code"]["Location"].removeprefix("file://") + "/app.py")
+    arn = found["Configuration"]["FunctionArn"]
+    assert called(functions, arn, {}, Qualifier="$LATEST")[1]["event"] == {}
+
+
+def test_a_function_that_fails_says_why(functions, new_function):
+    name = new_function()
+    answer, payload = called(functions, name, {"fail": "no votes today"})
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "no votes today")
+    assert "LogResult" not in answer
+
+
+def test_a_function_is_changed_listed_and_deleted(functions, new_function):
+    name = new_function()
+    before = functions.get_function_configuration(FunctionName=name)
+    assert called(functions, name, {})[1]["greeting"] is None
+    variables = {"Variables": {"GREETING": "later"}}
+    functions.update_function_configuration(FunctionName=name, Environment=variables, RevisionId=before["RevisionId"])
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert called(functions, name, {})[1]["greeting"] == "later"
+    other = package("def handler(event, context):\n    return 'other'\n")
+    updated = functions.update_function_code(FunctionName=name, ZipFile=other)
+    assert updated["CodeSha256"] != before["CodeSha256"] and updated["CodeSize"] == len(other)
+    assert called(functions, name, {})[1] == "other"
+    pages = functions.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 1})
+    assert name in [found["FunctionName"] for page in pages for found in page["Functions"]]
+    versions = functions.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST"]
+    arn = before["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"a b": "1", "c": "2"})
+    functions.untag_resource(Resource=arn, TagKeys=["a b", "d"])
+    assert functions.list_tags(Resource=arn)["Tags"] == {"c": "2"}
+    assert functions.get_account_settings()["AccountUsage"]["FunctionCount"] >= 1
+    stale = {"FunctionName": name, "Timeout": 5, "RevisionId": before["RevisionId"]}
+    assert refusal(functions.update_function_configuration, **stale)[0] == "PreconditionFailedException"
+    missing = functions.exceptions.ResourceNotFoundException
+    with pytest.raises(missing, match=f"Function not found: {arn}x"):
+        functions.get_function(FunctionName=name + "x")
+
+
+def test_a_function_without_concurrency_is_throttled(functions, new_function):
+    name = new_function()
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    assert functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 0
+    with pytest.raises(functions.exceptions.TooManyRequestsException) as caught:
+        functions.invoke(FunctionName=name, Payload="{}")
+    assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    functions.delete_function_concurrency(FunctionName=name)
+    assert called(functions, name, {})[1]["event"] == {}
+
+
+def test_calls_are_refused_as_lambda_does(functions, new_function):
+    name = new_function()
+    assert functions.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
+    assert refusal(functions.invoke, FunctionName=name, Payload="no")[0] == "InvalidRequestContentException"
+    large = {"FunctionName": name, "Payload": json.dumps("x" * (6 << 20))}
+    assert refusal(functions.invoke, **large) == (
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    )
+    assert refusal(functions.invoke, FunctionName=name, Qualifier="7")[0] == "ResourceNotFoundException"
+    assert refusal(functions.publish_version, FunctionName=name)[0] == "UnknownOperationException"
+    code = {"S3Bucket": "code", "S3Key": "app.zip"}
+    named = {"FunctionName": "x", "Runtime": "python3.12", "Handler": "app.handler", "Role": ROLE}
+    assert refusal(functions.create_function, Code=code, **named)[0] == "InvalidParameterValueException"
+    again = {**named, "FunctionName": name, "Code": {"ZipFile": package()}}
+    assert refusal(functions.create_function, **again) == (
+        "ResourceConflictException",
+        f"Function already exist: {name}",
+    )
+
+
+def test_an_event_is_accepted_and_a_function_writes_with_stock_boto3(functions, dynamodb, new_function, new_table):
+    table = new_table("id", "S")
+    name = new_function(Environment={"Variables": {"TABLE": table}})
+    event = {"Records": [{"eventName": "event", "dynamodb": {"Keys": {"id": {"S": "1"}}}}]}
+    assert called(functions, name, event, InvocationType="Event")[0]["StatusCode"] == 202
+    read = {"TableName": table, "Key": {"id": {"S": "1"}}}
+    written = until("the function to write what it was sent", lambda: dynamodb.get_item(**read).get("Item"))
+    assert written["from"] == {"S": "event"}
+
+
+def mapping_of(functions, dynamodb, table, name, **more):
+    arn = dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    position = {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON"}
+    return functions.create_event_source_mapping(FunctionName=name, **position, **more)
+
+
+def test_a_mapping_is_created_listed_changed_and_deleted(functions, dynamodb, new_function, new_table):
+    table = new_table("id", "S", stream="KEYS_ONLY")
+    name = new_function()
+    filters = {"Filters": [{"Pattern": json.dumps({"eventName": ["REMOVE"]})}]}
+    made = mapping_of(functions, dynamodb, table, name, Enabled=False, FilterCriteria=filters)
+    uuid = made["UUID"]
+    assert made["State"] == "Creating" and made["FilterCriteria"] == filters
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 202
+    with pytest.raises(functions.exceptions.ResourceConflictException, match=f"with UUID {uuid}"):
+        mapping_of(functions, dynamodb, table, name)
+    found = functions.get_event_source_mapping(UUID=uuid)
+    assert found["State"] == "Disabled" and found["LastProcessingResult"] == "No records processed"
+    source = made["EventSourceArn"]
+    listed = functions.list_event_source_mappings(EventSourceArn=source, FunctionName=name)
+    assert [mapping["UUID"] for mapping in listed["EventSourceMappings"]] == [uuid]
+    changed = functions.update_event_source_mapping(UUID=uuid, BatchSize=7, MaximumRetryAttempts=0)
+    assert (changed["BatchSize"], changed["MaximumRetryAttempts"], changed["FilterCriteria"]) == (7, 0, filters)
+    assert refusal(functions.update_event_source_mapping, UUID=uuid, BatchSize=10_001)[0] == "ValidationException"
+    assert functions.delete_event_source_mapping(UUID=uuid)["State"] == "Deleting"
+    gone = functions.exceptions.ResourceNotFoundException
+    with pytest.raises(gone, match="The resource you requested does not exist."):
+        functions.get_event_source_mapping(UUID=uuid)
