@@ -131,6 +131,9 @@ fn paths_and_queries_are_signed_as_botocore_does() {
     }
     assert_eq!(verifier.verify("lambda", &untag("tagKeys=b&tagKeys=a%20b"), b"", NOW_MS), Ok(CALLER));
     assert!(verifier.verify("lambda", &untag("tagKeys=b&tagKeys=c"), b"", NOW_MS).is_err());
+    // On the same day with the same key, each service has a derived key of its own.
+    let voted = verifier.verify("dynamodb", &vote(VOTE_AUTHORIZATION), VOTE.as_bytes(), NOW_MS);
+    assert_eq!(voted, Ok(CALLER));
     let other = verifier.verify("ssm", &invoke("%24LATEST"), b"{}", NOW_MS).expect_err("it is for Lambda");
     assert_eq!(other.message.as_deref(), Some("Credential should be scoped to correct service: 'ssm'."));
 }

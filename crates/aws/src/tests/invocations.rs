@@ -62,8 +62,10 @@ fn calls_that_cannot_be_are_refused_as_lambda_does() {
         invoke(&house, "count", &[], "{}")
     };
     let deep = ("x-amzn-trace-id", "Lineage=16:87bd80c0:0");
+    // Its answer is cut: a test that fails must not compare megabytes.
     let large = |bytes: usize, headers: &[(&str, &str)]| {
-        invoke(&house, "count", headers, &format!("`{}`", "x".repeat(bytes - 2)).replace('`', "\""))
+        let payload = format!("`{}`", "x".repeat(bytes - 2)).replace('`', "\"");
+        invoke(&house, "count", headers, &payload).chars().take(200).collect::<String>()
     };
     let cases = [
         invoke(&house, "none", &[], "{}"),
