@@ -189,3 +189,22 @@ def test_a_mapping_is_created_listed_changed_and_deleted(functions, dynamodb, ne
     gone = functions.exceptions.ResourceNotFoundException
     with pytest.raises(gone, match="The resource you requested does not exist."):
         functions.get_event_source_mapping(UUID=uuid)
+
+
+def test_a_mapping_made_over_the_api_feeds_its_function(functions, dynamodb, new_function, new_table):
+    source, target = new_table("id", "S", stream="NEW_IMAGE"), new_table("id", "S")
+    name = new_function(Environment={"Variables": {"TABLE": target}})
+    dynamodb.put_item(TableName=source, Item={"id": {"S": "before"}})
+    uuid = mapping_of(functions, dynamodb, source, name)["UUID"]
+    dynamodb.put_item(TableName=source, Item={"id": {"S": "after"}})
+
+    def copied():
+        items = dynamodb.scan(TableName=target)["Items"]
+        return items if len(items) == 2 else None
+
+    items = until("both records to come through the function", copied)
+    assert {item["id"]["S"] for item in items} == {"before", "after"}
+    assert {item["from"]["S"] for item in items} == {"INSERT"}
+    found = functions.get_event_source_mapping(UUID=uuid)
+    assert (found["State"], found["LastProcessingResult"]) == ("Enabled", "OK")
+    functions.delete_event_source_mapping(UUID=uuid)
