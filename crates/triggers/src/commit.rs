@@ -130,9 +130,14 @@ impl Commits {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits rows of the trigger before its lanes start. Whoever ran it before cannot commit any more.
-    pub async fn begin(&self, rows: StateRows) -> Result<(), Halted> {
-        self.commit(rows, &[]).await.map_err(|error| Halted(error.to_string()))
+    /// Commits rows of the trigger before its lanes start. Whoever ran it before cannot commit any more. Answers false
+    /// when somebody committed since this was made: what was read of the trigger is old.
+    pub async fn begin(&self, rows: StateRows) -> Result<bool, Halted> {
+        match self.commit(rows, &[]).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Db(db::Error::CursorMoved { .. })) => Ok(false),
+            Err(error) => Err(Halted(error.to_string())),
+        }
     }
 
     /// Commits what comes, until nothing can be committed any more; answers why.

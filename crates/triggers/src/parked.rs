@@ -84,6 +84,7 @@ pub fn encode_key(parked: &Parked, shard: u16) -> Vec<u8> {
         ("shard", fields::number(shard)),
         ("records", fields::number(parked.amount.records)),
         ("bytes", fields::number(parked.amount.bytes)),
+        ("newest", fields::number(parked.newest.0)),
         ("since_ms", fields::number(parked.since_ms)),
         ("attempts", fields::number(parked.attempts)),
         ("error", fields::text(&parked.error)),
@@ -105,6 +106,8 @@ pub fn decode_key(bytes: &[u8]) -> Option<(u16, Parked)> {
     let parked = Parked {
         key: fields::get_text(&item, "key")?,
         amount: Amount { records: fields::get_number(&item, "records")?, bytes: fields::get_number(&item, "bytes")? },
+        // Missing: nothing is known to be parked already.
+        newest: Seq(fields::get_number(&item, "newest").unwrap_or_default()),
         since_ms: fields::get_number(&item, "since_ms")?,
         attempts: fields::get_number(&item, "attempts")?,
         error: fields::get_text(&item, "error")?,
@@ -175,6 +178,7 @@ mod tests {
         let parked = Parked {
             key: r#"{"id":{"S":"v1"}}"#.to_owned(),
             amount: Amount { records: 3, bytes: 300 },
+            newest: Seq(7),
             since_ms: 5,
             attempts: 2,
             error: "ValueError: no".to_owned(),

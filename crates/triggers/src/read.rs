@@ -46,23 +46,25 @@ pub struct Page {
 }
 
 impl Reader {
+    /// The page from a position on where that can be told without reading: there is nothing.
+    pub fn nothing(&self, from: Seq) -> Option<Page> {
+        let upto = self.db.synced();
+        if upto >= from && !self.is_untouched(from) {
+            return None;
+        }
+        Some(self.cut(Page { next: upto.next().max(from), ..Page::default() }))
+    }
+
     /// Reads what is on disk.
     ///
     /// # Errors
-    /// [`Error::Trimmed`] when the log does not go back so far, and there was something.
+    /// [`Error::Trimmed`] when the log does not go back so far.
     pub fn page(&self, want: &Want) -> Result<Page, Error> {
         let upto = self.db.synced();
-        let mut page = if upto < want.from {
-            Page { next: want.from, ..Page::default() }
-        } else if self.is_untouched(want.from) {
-            Page { next: upto.next(), ..Page::default() }
-        } else {
-            self.scan(want, upto)?
-        };
-        page.more = page.next <= upto;
+        let page = self.scan(want, upto)?;
+        let more = page.next <= upto;
         // Asked after reading: a stream that was closed before the page's end is known to be by now.
-        self.cut(&mut page);
-        Ok(page)
+        Ok(self.cut(Page { more, ..page }))
     }
 
     /// Whether the table has no change from a position on, which its totals know.
@@ -91,12 +93,14 @@ impl Reader {
     }
 
     /// Ends a page where the stream does.
-    fn cut(&self, page: &mut Page) {
+    fn cut(&self, mut page: Page) -> Page {
         // One that is gone altogether ended before what the log still has.
         let closed = self.source.stream(&self.db).map_or(Some(self.db.trimmed()), |stream| stream.closed);
-        let Some(closed) = closed.filter(|closed| page.next >= *closed) else { return };
-        page.records.retain(|record| record.seq < closed);
-        (page.more, page.ended) = (false, true);
+        if let Some(closed) = closed.filter(|closed| page.next >= *closed) {
+            page.records.retain(|record| record.seq < closed);
+            (page.more, page.ended) = (false, true);
+        }
+        page
     }
 
     /// The lane's record, if the change is its own.

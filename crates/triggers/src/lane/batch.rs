@@ -39,16 +39,16 @@ impl Lane {
     pub(super) fn gather(&self, view: View<'_>) -> Gathered {
         let mut batch = Batch::default();
         let mut bytes = ENVELOPE_BYTES + self.state.window.as_ref().map_or(0, |window| window.state.len());
+        let mut held = 0;
         let gathered = |batch, ended, no_room| Gathered { batch, ended, no_room };
         let range = self.state.ranges.last();
         for (at, record) in view.buffer.iter().enumerate() {
             let is_past = range.is_some_and(|end| record.seq > *end);
-            if is_past || self.is_full(&batch) {
+            if is_past || self.is_full(&batch, held) {
                 return gathered(batch, true, false);
             }
-            let is_behind = self.parked.contains_key(&record.key);
-            if is_behind {
-                let Some(behind) = batch.behind.plus(record).within(view.room) else {
+            if let Some(amount) = self.behind(record) {
+                let Some(behind) = batch.behind.and(amount).within(view.room) else {
                     return gathered(batch, true, true);
                 };
                 batch.behind = behind;
@@ -58,16 +58,18 @@ impl Lane {
                 bytes += record.event.len() + 1;
                 batch.members.push(at);
             }
+            held += record.event.len();
             batch.span = at + 1;
         }
-        let ended = self.is_full(&batch) || range.is_some_and(|end| view.seen > *end);
+        let ended = self.is_full(&batch, held) || range.is_some_and(|end| view.seen > *end);
         gathered(batch, ended, false)
     }
 
-    fn is_full(&self, batch: &Batch) -> bool {
+    /// Whether nothing more goes into a batch whose span holds so many bytes.
+    fn is_full(&self, batch: &Batch, held: usize) -> bool {
         batch.members.len() >= self.rules.batch_size
-            || batch.behind.records >= BEHIND_MAX as u64
-            || batch.behind.bytes >= PAYLOAD_BYTES_MAX as u64
+            || batch.span >= batch.members.len() + BEHIND_MAX
+            || held >= PAYLOAD_BYTES_MAX
     }
 
     /// Whether a record may be in the batch that has so many bytes. One alone always may.

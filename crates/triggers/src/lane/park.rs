@@ -5,6 +5,7 @@ use crate::{
     limits,
     record::{KeyId, Record},
 };
+use item::Seq;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How much is parked, or may be.
@@ -50,6 +51,8 @@ pub struct Parked {
     /// The key's attributes, JSON as in the record.
     pub key: String,
     pub amount: Amount,
+    /// The newest of its records. Another number of lanes lets a lane read again what is parked already.
+    pub newest: Seq,
     pub since_ms: u64,
     /// Failed calls of the first record.
     pub attempts: u32,
@@ -109,16 +112,32 @@ impl Lane {
         let poison = &buffer[batch.members[0]];
         let error = self.state.failure.as_ref().map_or_else(String::new, |failure| limits::shortened(&failure.error));
         let attempts = self.state.attempts;
-        let parked = Parked { key, amount: Amount::default(), since_ms: now_ms, attempts, error, wanted: None };
+        let parked = Parked {
+            key,
+            amount: Amount::default(),
+            newest: Seq::ZERO,
+            since_ms: now_ms,
+            attempts,
+            error,
+            wanted: None,
+        };
         self.parked.insert(poison.key, parked);
         self.state.failures = 0;
         self.advance(buffer, batch.span, false)
     }
 
+    /// What is to be parked of a record; `None`: its key is not parked.
+    pub(super) fn behind(&self, record: &Record) -> Option<Amount> {
+        let parked = self.parked.get(&record.key)?;
+        Some(if record.seq > parked.newest { Amount::of(record) } else { Amount::default() })
+    }
+
     /// Counts a record that was taken off the buffer, if it is to be parked.
     pub fn is_parked(&mut self, record: &Record) -> bool {
-        let Some(parked) = self.parked.get_mut(&record.key) else { return false };
+        let new = self.parked.get_mut(&record.key).filter(|parked| record.seq > parked.newest);
+        let Some(parked) = new else { return false };
         parked.amount = parked.amount.plus(record);
+        parked.newest = record.seq;
         self.state.counts.parked += 1;
         true
     }

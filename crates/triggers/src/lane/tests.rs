@@ -592,6 +592,25 @@ fn what_is_parked_is_delivered_again_in_order_when_somebody_asks() {
     assert_eq!((counts.parked, counts.delivered, counts.given_up), (3, 2, 1));
 }
 
+#[test]
+fn what_is_parked_already_is_passed_when_it_is_read_again() {
+    let settings = settings(|s| s.quarantine = Some(crate::Quarantine::default()));
+    let log: Vec<Record> = [1, 2, 1, 1].iter().zip(1..).map(|(key, seq)| record(seq, *key, 0)).collect();
+    let mut drive = Drive::new(&settings, log);
+    drive.run(60, poison(&[1]));
+    // As another number of lanes has it.
+    drive.lane.state.next = Seq(1);
+    drive.restart();
+    (drive.trace, drive.room) = (String::new(), Amount::default());
+    drive.run(60, |_| done());
+    expect![[r#"
+        100300 call [2]
+        100300 Gather { until_ms: None }
+    "#]]
+    .assert_eq(&drive.trace);
+    assert_eq!(drive.lane.parked()[&KeyId(1)].amount.records, 3);
+}
+
 /// A function that keeps the number of its records as its state.
 fn counting(trace: &mut Vec<String>) -> impl FnMut(&[u64]) -> Outcome + '_ {
     |seqs| {

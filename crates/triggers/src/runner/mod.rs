@@ -23,6 +23,9 @@ use tokio::{
 /// Requests about parked keys that wait for one lane.
 const ASKS_MAX: usize = 16;
 
+/// How often a start is repeated because somebody committed for the trigger meanwhile.
+const BEGINNINGS_MAX: usize = 10;
+
 /// What a trigger is to be.
 #[derive(Clone)]
 pub struct Order {
@@ -74,6 +77,26 @@ async fn rest(trigger: &Arc<Trigger>, mapping: &Mapping, trouble: Option<String>
     trigger.set_state(if mapping.enabled { State::Enabled } else { State::Disabled });
 }
 
+/// Reads a trigger's lanes, and takes it over from whoever ran it: whoever begins last goes on.
+async fn begin(
+    trigger: &Arc<Trigger>,
+    mapping: &Arc<Mapping>,
+    shards: u16,
+) -> Result<(Arc<Commits>, load::Lanes), Halted> {
+    for _ in 0..BEGINNINGS_MAX {
+        let (db, follower, definition) = (trigger.world.db.clone(), trigger.follower, Arc::clone(mapping));
+        // Before its state is read: what another one commits meanwhile is noticed.
+        let commits = Arc::new(Commits::new(db.clone(), follower));
+        let loaded = tokio::task::spawn_blocking(move || load::lanes(&db, follower, &definition, shards));
+        let mut loaded =
+            loaded.await.map_err(|error| Halted(error.to_string()))?.map_err(|error| Halted(error.to_string()))?;
+        if commits.begin(std::mem::take(&mut loaded.rows)).await? {
+            return Ok((commits, loaded));
+        }
+    }
+    Err(Halted("somebody else runs this trigger".to_owned()))
+}
+
 /// The lanes of a trigger between a start and a stop.
 struct Session {
     lanes: JoinSet<Result<(), Halted>>,
@@ -85,17 +108,12 @@ struct Session {
 
 impl Session {
     async fn start(trigger: &Arc<Trigger>, mapping: &Arc<Mapping>) -> Result<Session, Halted> {
-        let db = trigger.world.db.clone();
         let arn = mapping.source.arn(&trigger.world.place);
-        let stream =
-            mapping.source.stream(&db).ok_or_else(|| Halted(format!("stream {arn} does not exist any more")))?;
-        // Before its state is read: what another one commits meanwhile is noticed.
-        let commits = Arc::new(Commits::new(db.clone(), trigger.follower));
-        let (follower, definition, shards) = (trigger.follower, Arc::clone(mapping), stream.shards);
-        let loaded = tokio::task::spawn_blocking(move || load::lanes(&db, follower, &definition, shards));
-        let loaded = loaded.await.map_err(|error| Halted(error.to_string()))?;
-        let loaded = loaded.map_err(|error| Halted(error.to_string()))?;
-        commits.begin(loaded.rows).await?;
+        let stream = mapping
+            .source
+            .stream(&trigger.world.db)
+            .ok_or_else(|| Halted(format!("stream {arn} does not exist any more")))?;
+        let (commits, loaded) = begin(trigger, mapping, stream.shards).await?;
         trigger.room.reset(loaded.parked);
         let (live, stop) = (watch::Sender::new(Arc::new(Live::new(Arc::clone(mapping)))), watch::Sender::new(false));
         let mut session = Session { lanes: JoinSet::new(), commits: JoinSet::new(), live, stop };

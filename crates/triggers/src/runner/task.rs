@@ -9,7 +9,7 @@ use crate::{
     lane::{Amount, Batch, Condition, Failure, Lane, Outcome, Plan, Rules, Taken, View, Window},
     letter::{self, Letter, Sender},
     limits, parked,
-    read::{Reader, Want},
+    read::{Page, Reader, Want},
     record::{KeyId, Record},
     runner::load::lane_row,
 };
@@ -134,28 +134,37 @@ impl Task {
     // Reading.
 
     async fn read(&mut self) -> Result<(), Halted> {
-        let filters = Arc::clone(&self.live.borrow().filters);
+        if let Some(page) = self.reader.nothing(self.at.seen) {
+            self.take_page(page);
+            return Ok(());
+        }
+        let (reader, want) = (self.reader.clone(), self.want());
+        match blocking(move || reader.page(&want)).await? {
+            Ok(page) => self.take_page(page),
+            Err(db::Error::Trimmed(oldest)) => self.lose(oldest).await?,
+            Err(error) => return Err(Halted(error.to_string())),
+        }
+        Ok(())
+    }
+
+    /// As much as the largest batch takes, and a little more.
+    fn want(&self) -> Want {
         let ahead = self.lane.rules.batch_size.max(limits::LOOK_AHEAD_RECORDS);
         let held: usize = self.at.buffer.iter().map(|record| record.event.len()).sum();
-        let want = Want {
+        Want {
             from: self.at.seen,
-            filters,
+            filters: Arc::clone(&self.live.borrow().filters),
             records: ahead.saturating_sub(self.at.buffer.len()).max(1),
             bytes: (limits::PAYLOAD_BYTES_MAX + limits::LOOK_AHEAD_BYTES).saturating_sub(held).max(1),
-        };
-        let reader = self.reader.clone();
-        match blocking(move || reader.page(&want)).await? {
-            Ok(page) => {
-                self.at.buffer.extend(page.records);
-                self.lane.state.counts.filtered += page.filtered;
-                (self.at.seen, self.at.more, self.at.ended) = (page.next, page.more, page.ended);
-                if self.at.buffer.is_empty() {
-                    self.lane.passed(page.next);
-                }
-                Ok(())
-            }
-            Err(db::Error::Trimmed(oldest)) => self.lose(oldest).await,
-            Err(error) => Err(Halted(error.to_string())),
+        }
+    }
+
+    fn take_page(&mut self, page: Page) {
+        self.at.buffer.extend(page.records);
+        self.lane.state.counts.filtered += page.filtered;
+        (self.at.seen, self.at.more, self.at.ended) = (page.next, page.more, page.ended);
+        if self.at.buffer.is_empty() {
+            self.lane.passed(page.next);
         }
     }
 

@@ -142,6 +142,23 @@ fn an_idle_trigger_writes_nothing_and_costs_other_tables_nothing() {
 }
 
 #[test]
+fn a_position_that_moves_over_others_records_is_committed_now_and_then() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(|_| fine());
+    let life = Life::start(dir.path(), &script);
+    life.table("votes");
+    let uuid = life.feed("votes", Settings::default());
+    life.settle(&uuid);
+    let cursor = |life: &Life| life.db.follower_cursor(life.db.resource(KIND, &uuid).expect("there").id);
+    let before = cursor(&life);
+    life.pass(Duration::from_secs(59));
+    life.settle(&uuid);
+    assert_eq!(cursor(&life), before);
+    life.pass(Duration::from_secs(2));
+    life.until("it is committed", |life| cursor(life) > before);
+}
+
+#[test]
 fn under_relaxed_durability_a_function_sees_only_what_is_on_disk() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = Script::new(|_| fine());
