@@ -19,6 +19,8 @@ pub(crate) struct Letter<'a> {
     pub owner: (&'static str, &'a str),
     pub waiting: &'a Waiting,
     pub condition: &'static str,
+    /// Calls that failed.
+    pub attempts: u32,
     pub error: &'a str,
     pub now_ms: u64,
 }
@@ -39,12 +41,13 @@ pub(crate) async fn table(db: &Db) -> Result<Option<Arc<Table>>, Error> {
 }
 
 impl Letter<'_> {
-    /// The items of a letter: the first one has the reason, those after it the rest of a long payload.
+    /// The items of a letter, in the form of the triggers' letters: the first one has the reason, those after it the rest of
+    /// a long payload.
     pub fn rows(&self, table: &Table) -> Vec<Row> {
         let parts = parts(&self.waiting.invocation.payload);
-        let id = format!("{}-{}", wire::time::label(self.now_ms), self.waiting.id);
+        let id = format!("{}-{}", self.created(), self.waiting.id);
         let row = |(at, part): (usize, &Value)| {
-            let id = if at == 0 { id.clone() } else { format!("{id}#{at:06}") };
+            let id = if at == 0 { id.clone() } else { format!("{id}#part{:03}", at + 1) };
             let mut item = if at == 0 { self.reason(parts.len()) } else { Item::new() };
             item.insert("destination", Value::S(self.destination.to_owned()));
             item.insert("id", Value::S(id.clone()));
@@ -53,6 +56,10 @@ impl Letter<'_> {
             Row { table: table.id, key, new: Some(item) }
         };
         parts.iter().enumerate().map(row).collect()
+    }
+
+    fn created(&self) -> String {
+        format!("{}Z", wire::time::label(self.now_ms))
     }
 
     fn reason(&self, parts: usize) -> Item {
@@ -65,11 +72,13 @@ impl Letter<'_> {
             ("condition", text(self.condition)),
             ("error", text(self.error)),
             ("request_id", text(&self.waiting.id)),
-            ("attempts", number(u64::from(self.waiting.failures) + 1)),
+            ("attempts", number(u64::from(self.attempts))),
             ("accepted_ms", number(self.waiting.accepted_ms)),
-            ("created_ms", number(self.now_ms)),
-            ("parts", number(parts as u64)),
+            ("created", Value::S(self.created())),
         ]);
+        if parts > 1 {
+            item.insert("parts", number(parts as u64));
+        }
         if let Some(context) = &self.waiting.invocation.client_context {
             item.insert("client_context", text(context));
         }

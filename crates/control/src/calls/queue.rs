@@ -337,7 +337,10 @@ impl Queue {
         let Some(destination) = destination else { return Vec::new() };
         let owner = (self.owner.kind(), self.owner.name());
         let now_ms = self.context.db.now_ms();
-        let letter = Letter { destination: &destination, owner, waiting, condition: condition.name(), error, now_ms };
+        // One that found no room, or nobody, is no call.
+        let attempts = waiting.failures + u32::from(matches!(answer, Some(Ok(_))));
+        let condition = condition.name();
+        let letter = Letter { destination: &destination, owner, waiting, condition, attempts, error, now_ms };
         match letters::table(&self.context.db).await {
             Ok(Some(table)) => letter.rows(&table),
             Ok(None) => {

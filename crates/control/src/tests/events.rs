@@ -53,6 +53,10 @@ fn an_event_is_called_again_after_a_minute_and_two_more_and_then_its_letter_is_w
         let error = r#"{"errorMessage":"no"}"#;
         assert_eq!(shown, [destination, "count", "RetriesExhausted", error, r#""a vote""#]);
         assert_eq!(text(&letters[0], "request_id"), id);
+        assert_eq!(letters[0].get("attempts"), Some(&Value::N(3i64.into())));
+        // As the triggers write theirs, in the same table.
+        let at = "2026-01-01T00:03:00.000Z";
+        assert_eq!(["created", "id"].map(|name| text(&letters[0], name)), [at.to_owned(), format!("{at}-{id}")]);
         let (counts, _) = life.control.events("count").expect("it exists");
         let counts = (counts.accepted, counts.calls, counts.tried_again, counts.given_up, counts.dead_letters);
         assert_eq!(counts, (1, 3, 2, 1, 1));
@@ -136,6 +140,7 @@ fn as_many_events_wait_as_may_and_those_of_a_busy_function_wait_until_they_are_t
         let letters = letters(&life);
         let condition = ["condition", "function"].map(|name| text(&letters[0], name));
         assert_eq!(condition, ["EventAgeExceeded", "other"]);
+        assert_eq!(letters[0].get("attempts"), Some(&Value::N(0i64.into())), "it never found room");
         // The payload is longer than an item may be: it is all there, in parts.
         let parts: usize = letters.iter().map(|letter| text(letter, "message").len()).sum();
         assert_eq!((letters.len(), parts), (4, 1 << 20));

@@ -1,6 +1,6 @@
 //! Functions: what is stored runs, and code is there whole or not at all.
 
-use super::{World, definitions::function};
+use super::{World, definitions::function, event};
 use crate::{Code, Error, FunctionDefinition, Package, code::CodeStore};
 use bytes::Bytes;
 use std::{
@@ -102,6 +102,27 @@ fn functions_run_as_stored_in_this_life_and_the_next() {
         assert!(packages(&world).is_empty());
         let gone = life.control.update_function("count", None, |_| {}, None).await;
         assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
+    });
+}
+
+/// Asks for something, and is gone before there is an answer.
+async fn hang_up<T>(asked: impl Future<Output = T>) {
+    tokio::select! {
+        biased;
+        _ = asked => panic!("it takes a moment"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+#[test]
+fn a_change_goes_to_its_end_though_whoever_asked_has_gone() {
+    let world = World::new();
+    world.live(async |life| {
+        let code = Package::Folder(std::env::temp_dir());
+        hang_up(life.control.create_function(function("count"), code)).await;
+        assert_eq!(life.told(1).await, ["put count"]);
+        hang_up(life.control.invoke_event("count", event("a vote"))).await;
+        assert_eq!(life.told(1).await, [r#"call count "a vote""#]);
     });
 }
 
