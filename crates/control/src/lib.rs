@@ -12,7 +12,6 @@ mod error;
 mod feed;
 mod fields;
 mod function;
-mod id;
 mod keep;
 mod parameter;
 mod runner;

@@ -15,7 +15,6 @@ use db::{Db, Expected, Resource, ResourcePut};
 use item::Seq;
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,7 +23,7 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
-use wire::Place;
+use wire::{Place, names};
 
 /// The triggers of one database, running. Dropping it ends them where they are, as a crash would.
 pub struct Triggers {
@@ -107,7 +106,7 @@ impl Triggers {
         }
         let from = new.starting.resolve(db, &stream)?;
         let NewMapping { function, source, starting, settings, enabled } = new;
-        let mapping = Mapping { uuid: uuid(db), function, source, starting, from, settings, enabled };
+        let mapping = Mapping { uuid: names::random_uuid(db), function, source, starting, from, settings, enabled };
         let resource = self.put(&mapping, Expected::Absent).await?;
         let running = self.run(&resource, mapping.clone(), State::Creating);
         let status = TriggerStatus { state: State::Creating, ..running.trigger.status(&resource, mapping.clone()) };
@@ -283,20 +282,4 @@ impl Triggers {
         let put = ResourcePut::new(KIND, &mapping.uuid, mapping.to_item(), expected);
         Ok(self.world.db.put_resource(put).await?)
     }
-}
-
-/// A random one, of version 4.
-pub(crate) fn uuid(db: &Db) -> String {
-    let mut bytes = [0; 16];
-    db.roll(&mut bytes);
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&at) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").expect("writing to memory cannot fail");
-    }
-    text
 }

@@ -67,6 +67,23 @@ pub fn view_type(view_type: StreamViewType) -> &'static str {
     VIEW_TYPES.iter().find(|(_, other)| *other == view_type).map_or("", |(name, _)| name)
 }
 
+/// A UUID as AWS writes it: 8-4-4-4-12 hexadecimal digits.
+#[must_use]
+pub fn uuid(bytes: [u8; 16]) -> String {
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+/// A random UUID, of version 4, by the database's dice.
+#[must_use]
+pub fn random_uuid(db: &Db) -> String {
+    let mut bytes = [0; 16];
+    db.roll(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    uuid(bytes)
+}
+
 /// `shardId-`, 20 digits, `-`, 8 hexadecimal ones: when the stream was opened, and which shard of which stream.
 pub fn shard_id(stream: &Stream, shard: u16) -> String {
     let mut which = [0; 12];
@@ -111,6 +128,12 @@ pub fn event_id(timeline: u16, stream: &Stream, change: &Change) -> String {
 mod tests {
     use super::*;
     use item::{KeyAttribute, KeyKind, KeySchema, TableId};
+
+    #[test]
+    fn a_uuid_is_its_bytes_in_five_groups() {
+        let bytes = std::array::from_fn(|at| u8::try_from(at).expect("small") * 17);
+        assert_eq!(uuid(bytes), "00112233-4455-6677-8899-aabbccddeeff");
+    }
 
     #[test]
     fn names_have_the_lengths_that_sdks_check_and_lead_back() {

@@ -8,8 +8,11 @@ use crate::{
 };
 use db::{Billing, Index, Table, TableClass};
 use item::{KeyAttribute, KeySchema};
-use std::{collections::BTreeMap, io::Write};
-use wire::{names::view_type, time};
+use std::collections::BTreeMap;
+use wire::{
+    names::{self, view_type},
+    time,
+};
 
 /// Table classes and AWS's names for them.
 pub(super) const CLASSES: [(&str, TableClass); 2] =
@@ -65,7 +68,7 @@ fn write_table(mut object: Object<'_>, door: &Inner, table: &Table, told: &Told)
     object.bare("TableSizeBytes", stats.bytes);
     object.bare("ItemCount", stats.items);
     object.text("TableArn", &door.config.place.table_arn(&spec.name));
-    object.text("TableId", &uuid(&table.uuid));
+    object.text("TableId", &names::uuid(table.uuid));
     if spec.billing == Billing::OnDemand {
         let mut summary = object.object("BillingModeSummary");
         summary.text("BillingMode", "PAY_PER_REQUEST");
@@ -107,15 +110,4 @@ fn write_definitions(object: &mut Object<'_>, table: &Table) {
         definition.end();
     }
     attributes.end();
-}
-
-fn uuid(bytes: &[u8; 16]) -> String {
-    let mut out = Vec::with_capacity(36);
-    for (place, byte) in bytes.iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        write!(out, "{byte:02x}").expect("writing to memory cannot fail");
-    }
-    String::from_utf8(out).expect("hexadecimal digits are ASCII")
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, SCHEDULE, Schedule,
     calls::{Calls, Context, Owner, Waiting},
     fields::{Body, Fields},
-    id, keep,
+    keep,
 };
 use ::schedule::Runs;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use wire::Place;
+use wire::{Place, names};
 
 /// Row that says how far a schedule has come.
 const KEPT: &[u8] = b"kept";
@@ -191,7 +191,7 @@ impl Clock {
 
     async fn accept(&self, key: &str, entry: &Entry, run_ms: i64, state: Vec<keep::Change>) -> Result<(), Error> {
         let db = &self.context.db;
-        let id = id::uuid(db);
+        let id = names::random_uuid(db);
         let scheduled_ms = u64::try_from(run_ms).unwrap_or(0);
         let payload: Bytes = event::payload(&entry.schedule, &self.place, &id, scheduled_ms);
         let invocation = crate::Invocation { payload, client_context: None, depth: 0 };

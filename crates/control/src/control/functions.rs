@@ -5,11 +5,10 @@ use crate::{
     Answer, Code, Counts, Error, FUNCTION, Function, FunctionDefinition, Invocation, Package, Runner,
     calls::{Owner, Waiting},
     code::CodeStore,
-    id,
 };
 use db::{Db, Expected, Resource};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
-use wire::Place;
+use wire::{Place, names};
 
 /// Bytes of an event's payload.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -137,7 +136,7 @@ impl Control {
         let (inner, name) = (self.0.clone(), name.to_owned());
         to_its_end(async move {
             let function = inner.resource(FUNCTION, &name)?;
-            let id = id::uuid(&inner.db);
+            let id = names::random_uuid(&inner.db);
             let waiting = Waiting::new(id.clone(), &name, invocation, inner.db.now_ms());
             inner.calls.accept(function.id, Owner::Function(name), waiting, Vec::new()).await?;
             Ok(id)

@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{mpsc, watch};
+use wire::names;
 
 /// What a lane's task works with.
 pub struct Task {
@@ -389,7 +390,7 @@ impl Task {
             attempts: self.lane.state.attempts,
             failure: self.lane.state.failure.as_ref(),
             now_ms: world.db.now_ms(),
-            uuid: &crate::triggers::uuid(&world.db),
+            uuid: &names::random_uuid(&world.db),
         };
         letter::items(&sender, &letter)
     }
