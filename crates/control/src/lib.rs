@@ -21,7 +21,7 @@ mod schedule;
 mod tests;
 
 pub use self::{
-    calls::{CallSettings, Condition, Counts, DEAD_LETTERS, Delays, LastRun, RunOutcome},
+    calls::{CallSettings, Condition, Counts, Delays, LastRun, RunOutcome},
     code::{PACKAGE_BYTES_MAX, Package},
     control::{
         Control, Defined, EVENT_BYTES_MAX, ParameterPage, Planned, Refused, ScheduleStatus, Settings, Step, Wanted,

@@ -28,7 +28,7 @@ mod wake;
 pub use error::Error;
 pub use filter::Filters;
 pub use handler::{Answer, Called, Handler};
-pub use letter::TABLE as DEAD_LETTERS;
+pub use letter::{TABLE as DEAD_LETTERS, table as dead_letters};
 pub use mapping::{KIND, Mapping, NewMapping, Source, StartingPosition};
 pub use parked::{ParkedKey, ParkedPage, ParkedRecord};
 pub use settings::{FILTERS_MAX, PATTERN_CHARACTERS_MAX, Quarantine, Settings};

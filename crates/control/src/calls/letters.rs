@@ -1,13 +1,10 @@
-//! Where calls end that were given up: the table `dead_letters`, in place of the queues and topics that a
+//! Where calls end that were given up: the triggers' table of letters, in place of the queues and topics that a
 //! `DeadLetterConfig` names. A letter says why, and has the whole payload, in parts where one item cannot hold it.
 
 use super::waiting::Waiting;
-use db::{Db, Error, Row, Table, TableSpec};
-use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Value};
-use std::sync::Arc;
+use db::{Row, Table};
+use item::{Item, Key, KeyValue, Number, Value};
 
-/// The table; triggers put their letters there, too.
-pub const DEAD_LETTERS: &str = "dead_letters";
 /// Bytes of payload in one item, which may have 400 KB.
 const PART_BYTES_MAX: usize = 300 << 10;
 
@@ -23,21 +20,6 @@ pub(crate) struct Letter<'a> {
     pub attempts: u32,
     pub error: &'a str,
     pub now_ms: u64,
-}
-
-/// The table of letters, created when the first one is written. `None`: a table of another key has its name.
-pub(crate) async fn table(db: &Db) -> Result<Option<Arc<Table>>, Error> {
-    let attribute = |name: &str| KeyAttribute { name: name.to_owned(), kind: KeyKind::S };
-    let key = KeySchema { partition: attribute("destination"), sort: Some(attribute("id")) };
-    let fits = |table: Arc<Table>| (table.spec.key == key).then_some(table);
-    if let Some(table) = db.table(DEAD_LETTERS) {
-        return Ok(fits(table));
-    }
-    match db.create_table(TableSpec::new(DEAD_LETTERS, key.clone())).await {
-        Ok(table) => Ok(Some(table)),
-        Err(Error::TableExists(_)) => Ok(db.table(DEAD_LETTERS).and_then(fits)),
-        Err(error) => Err(error),
-    }
 }
 
 impl Letter<'_> {

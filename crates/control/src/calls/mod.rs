@@ -23,7 +23,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use letters::DEAD_LETTERS;
 pub use verdict::{Condition, Delays};
 pub(crate) use waiting::Waiting;
 

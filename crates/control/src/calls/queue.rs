@@ -4,7 +4,7 @@
 
 use super::{
     Context, Counts, LastRun, Owner, RunOutcome,
-    letters::{self, Letter},
+    letters::Letter,
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
 };
@@ -341,14 +341,10 @@ impl Queue {
         let attempts = waiting.failures + u32::from(matches!(answer, Some(Ok(_))));
         let condition = condition.name();
         let letter = Letter { destination: &destination, owner, waiting, condition, attempts, error, now_ms };
-        match letters::table(&self.context.db).await {
-            Ok(Some(table)) => letter.rows(&table),
-            Ok(None) => {
-                tracing::error!("table {} has another key: no dead letter is written", letters::DEAD_LETTERS);
-                Vec::new()
-            }
-            Err(error) => {
-                tracing::error!("table {} cannot be created: {error}", letters::DEAD_LETTERS);
+        match triggers::dead_letters(&self.context.db).await {
+            Ok(table) => letter.rows(&table),
+            Err(why) => {
+                tracing::error!("no dead letter is written: {why}");
                 Vec::new()
             }
         }

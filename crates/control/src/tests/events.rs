@@ -7,7 +7,7 @@ use item::{Item, Value};
 
 /// All letters, oldest first.
 fn letters(life: &Life) -> Vec<Item> {
-    let Some(table) = life.db.table(crate::DEAD_LETTERS) else { return Vec::new() };
+    let Some(table) = life.db.table(triggers::DEAD_LETTERS) else { return Vec::new() };
     let scan = db::Scan { segment: (0, 1), start: None, limit: None, filter: None };
     life.db.scan(&table, &scan).expect("reads").items
 }
