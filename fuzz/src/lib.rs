@@ -1,6 +1,6 @@
 //! What the targets share: a door over a database in memory, and items out of bytes.
 
-use aws::{AccessKey, Config, Door};
+use aws::{Asked, AccessKey, Config, Door};
 use bytes::Bytes;
 use db::{Db, Options, SimStore, env::sim::World};
 use http::Request;
@@ -56,7 +56,7 @@ impl House {
         let (parts, ()) = request.into_parts();
         let body = Bytes::copy_from_slice(body);
         let answer = runtime().block_on(async {
-            let (parts, body) = self.committing(self.door.handle(0, parts, body)).await.into_parts();
+            let (parts, body) = self.committing(self.door.handle(0, Asked::of(&parts), parts, body)).await.into_parts();
             Answer { status: parts.status.as_u16(), body: body.collect().await.expect("in memory").to_bytes() }
         });
         self.world.advance_ms(1);

@@ -27,6 +27,7 @@ mod uri;
 
 pub use metrics::OperationMetrics;
 pub use protocol::{Body, REQUEST_BYTES_MAX};
+pub use routes::Asked;
 pub use wire::Place;
 
 use bytes::Bytes;
@@ -35,7 +36,7 @@ use dynamodb::conflicts::Conflicts;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use metrics::Metrics;
 use protocol::{Answer, Code, Fault, Protocol, RequestIds};
-use routes::{Asked, Call, ROUTES, Step};
+use routes::{Call, ROUTES, Step};
 use service::Service;
 use sigv4::{Caller, Verifier};
 use std::sync::Arc;
@@ -143,40 +144,32 @@ impl Door {
         Service::claims(parts)
     }
 
-    /// Whether a request's body comes compressed: then it may come to [`Door::bytes_max`] whatever its length.
+    /// Whether a request's body comes compressed: then it may come to [`Asked::bytes_max`] whatever its length.
     #[must_use]
     pub fn is_packed(parts: &Parts) -> bool {
         inflate::is_encoded(&parts.headers)
     }
 
-    /// How long a request's body may be.
+    /// Answers a request whose body is longer than [`Asked::bytes_max`], which AWS does before it looks at anything else.
     #[must_use]
-    pub fn bytes_max(parts: &Parts) -> usize {
-        Asked::of(parts).bytes_max()
-    }
-
-    /// Answers a request whose body is longer than [`Door::bytes_max`], which AWS does before it looks at anything else.
-    #[must_use]
-    pub fn too_large(&self, parts: &Parts) -> Response<Body> {
-        let asked = Asked::of(parts);
+    pub fn too_large(&self, asked: &Asked) -> Response<Body> {
         protocol::respond(asked.service.protocol, &self.0.ids, Err(asked.too_large()))
     }
 
     /// Answers a request whose HTTP could not be read to its end; `why` is for the person who looks at it.
     #[must_use]
-    pub fn malformed(&self, parts: &Parts, why: &str) -> Response<Body> {
-        protocol::respond(Service::of(parts).protocol, &self.0.ids, Err(Fault::new(Code::Serialization, why)))
+    pub fn malformed(&self, asked: &Asked, why: &str) -> Response<Body> {
+        protocol::respond(asked.service.protocol, &self.0.ids, Err(Fault::new(Code::Serialization, why)))
     }
 
-    /// Answers a request whose body is complete; the server refuses bodies above [`Door::bytes_max`]. `connection`
-    /// tells the connections of the server apart.
-    pub async fn handle(&self, connection: u64, parts: Parts, body: Bytes) -> Response<Body> {
-        let asked = Asked::of(&parts);
+    /// Answers a request of which this is `asked` and whose body is complete; the server refuses bodies above
+    /// [`Asked::bytes_max`]. `connection` tells the connections of the server apart.
+    pub async fn handle(&self, connection: u64, asked: Asked, parts: Parts, body: Bytes) -> Response<Body> {
         if let Some(answer) = self.stranger(&asked, &parts) {
             return answer;
         }
         if body.len() > asked.bytes_max() {
-            return self.too_large(&parts);
+            return self.too_large(&asked);
         }
         let (protocol, place) = (asked.service.protocol, asked.place.unwrap_or(ROUTES.len()));
         let started = Instant::now();

@@ -260,17 +260,18 @@ static NOT_HERE: &[&str] = &[
     "RestoreTableToPointInTime",
 ];
 
-/// What a request asks for.
-pub(crate) struct Asked {
+/// What a request asks for, as its head says. Found once for each request.
+pub struct Asked {
     /// Whose protocol the answer speaks.
-    pub service: &'static Service,
+    pub(crate) service: &'static Service,
     /// The route's place; `None`: nobody knows the operation.
-    pub place: Option<usize>,
+    pub(crate) place: Option<usize>,
     /// See [`Call::arguments`].
-    pub arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Asked {
+    #[must_use]
     pub fn of(parts: &Parts) -> Asked {
         let service = Service::of(parts);
         let (place, arguments) = match service.target {
@@ -280,17 +281,18 @@ impl Asked {
         Asked { service, place, arguments }
     }
 
-    pub fn route(&self) -> Option<&'static Route> {
+    pub(crate) fn route(&self) -> Option<&'static Route> {
         self.place.map(|place| &ROUTES[place])
     }
 
     /// Longest body of such a request.
+    #[must_use]
     pub fn bytes_max(&self) -> usize {
         self.route().map_or(REQUEST_BYTES_MAX, |route| route.bytes_max)
     }
 
     /// What one with a longer body is answered.
-    pub fn too_large(&self) -> Fault {
+    pub(crate) fn too_large(&self) -> Fault {
         let bytes = self.bytes_max();
         let message = match self.route() {
             Some(route) if route.service == &LAMBDA => {
@@ -302,7 +304,7 @@ impl Asked {
     }
 
     /// What a request without a route is answered.
-    pub fn unknown(&self, parts: &Parts) -> Fault {
+    pub(crate) fn unknown(&self, parts: &Parts) -> Fault {
         let text = String::from_utf8_lossy(target(&parts.headers));
         let message = match text.split_once('.') {
             _ if self.service.target.is_none() && self.service.protocol == Protocol::Rest => {

@@ -151,12 +151,12 @@ impl Doors {
         if !is_api(&parts) {
             return self.page(parts, body).await.map(Either::Right);
         }
-        let bytes_max = aws::Door::bytes_max(&parts);
-        let answer = match self.intake.take(body, bytes_max, aws::Door::is_packed(&parts)).await {
+        let asked = aws::Asked::of(&parts);
+        let answer = match self.intake.take(body, asked.bytes_max(), aws::Door::is_packed(&parts)).await {
             // Its room is kept until there is an answer: the request is held, decoded, as long.
-            Ok((body, _room)) => self.aws.handle(connection, parts, body).await,
-            Err(Unread::TooLarge) => self.aws.too_large(&parts),
-            Err(Unread::Broken(why)) => self.aws.malformed(&parts, &why),
+            Ok((body, _room)) => self.aws.handle(connection, asked, parts, body).await,
+            Err(Unread::TooLarge) => self.aws.too_large(&asked),
+            Err(Unread::Broken(why)) => self.aws.malformed(&asked, &why),
         };
         answer.map(Either::Left)
     }

@@ -16,7 +16,7 @@ mod tables;
 mod transactions;
 mod values;
 
-use crate::{AccessKey, Config, Door, Place};
+use crate::{AccessKey, Asked, Config, Door, Place};
 use bytes::Bytes;
 use control::Control;
 use db::{Db, Env, Options, SimStore, env::sim::World};
@@ -155,7 +155,7 @@ impl House {
         let (parts, ()) = request.into_parts();
         let body = Bytes::copy_from_slice(body.as_ref());
         self.runtime.block_on(async {
-            let (parts, body) = self.door.handle(0, parts, body).await.into_parts();
+            let (parts, body) = self.door.handle(0, Asked::of(&parts), parts, body).await.into_parts();
             Response::from_parts(parts, body.collect().await.expect("a body in memory").to_bytes())
         })
     }
