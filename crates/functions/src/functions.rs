@@ -12,13 +12,13 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs, io,
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, Weak, atomic::AtomicU32},
     time::Duration,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 
 /// A process that nobody needs is kept for so long.
 const IDLE_KEPT: Duration = Duration::from_secs(600);
@@ -40,7 +40,8 @@ pub(crate) struct Shared {
     /// Calls that wait for a place: a process that becomes idle meanwhile makes room.
     pub starving: AtomicU32,
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
-    calling: AtomicU32,
+    /// Calls under way.
+    calling: watch::Sender<u32>,
 }
 
 impl Functions {
@@ -59,7 +60,7 @@ impl Functions {
             places: Arc::new(Semaphore::new(settings.processes_max)),
             starving: AtomicU32::new(0),
             pools: Mutex::default(),
-            calling: AtomicU32::new(0),
+            calling: watch::Sender::new(0),
             settings,
         });
         tokio::spawn(end_idle(Arc::downgrade(&shared)));
@@ -140,10 +141,8 @@ impl Functions {
     /// Takes no more calls, waits a while for those under way, and ends all processes.
     pub async fn shutdown(&self) {
         let pools = std::mem::take(&mut *self.0.pools());
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while self.0.calling.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        // Those that take longer end with their processes.
+        let _ = tokio::time::timeout(STOP_PATIENCE, self.0.calling.subscribe().wait_for(|calls| *calls == 0)).await;
         self.0.places.close();
         pools.values().for_each(|pool| pool.restart());
     }
@@ -154,14 +153,14 @@ struct Calling(Arc<Shared>);
 
 impl Calling {
     fn begin(shared: &Arc<Shared>) -> Calling {
-        shared.calling.fetch_add(1, Ordering::AcqRel);
+        shared.calling.send_modify(|calls| *calls += 1);
         Calling(shared.clone())
     }
 }
 
 impl Drop for Calling {
     fn drop(&mut self) {
-        self.0.calling.fetch_sub(1, Ordering::AcqRel);
+        self.0.calling.send_modify(|calls| *calls -= 1);
     }
 }
 

@@ -288,10 +288,7 @@ impl Pool {
             reply,
         };
         let begun = Instant::now();
-        let end = process.call(call, answered, timeout).await;
-        if matches!(end, End::NotTaken) {
-            return None;
-        }
+        let end = process.call(call, answered, timeout).await?;
         let duration = begun.elapsed();
         let memory_max_mb = process.memory_max_mb();
         let timed_out = matches!(end, End::TimedOut);
@@ -347,7 +344,7 @@ fn outcome_of(end: End, request_id: &str, timeout: Duration) -> (Bytes, bool) {
             (document("Function.ResponseSizeTooLarge", &message), true)
         }
         End::Exited(status) => (exited(request_id, status), true),
-        End::TimedOut | End::NotTaken => (timed_out(request_id, timeout), true),
+        End::TimedOut => (timed_out(request_id, timeout), true),
     }
 }
 

@@ -50,8 +50,6 @@ pub(crate) enum End {
     Answered(Answer),
     /// The process ended in the middle of it.
     Exited(ExitStatus),
-    /// The process had ended before it took the call: another can have it.
-    NotTaken,
     TimedOut,
 }
 
@@ -140,8 +138,13 @@ impl Process {
     }
 
     /// Gives the process a call and waits for what comes of it, for `timeout` at most. After anything but an answer
-    /// all of it is gone.
-    pub async fn call(&mut self, call: Call, reply: tokio::sync::oneshot::Receiver<Answer>, timeout: Duration) -> End {
+    /// all of it is gone. `None`: it had ended before it took the call, which another can have.
+    pub async fn call(
+        &mut self,
+        call: Call,
+        reply: tokio::sync::oneshot::Receiver<Answer>,
+        timeout: Duration,
+    ) -> Option<End> {
         self.api.call(call).await;
         let end = tokio::select! {
             biased;
@@ -154,11 +157,12 @@ impl Process {
         };
         self.used = Instant::now();
         if matches!(end, End::Answered(_)) {
-            return end;
+            return Some(end);
         }
         self.spent = true;
         self.group.end();
-        if !self.api.give_up() && matches!(end, End::Exited(_)) { End::NotTaken } else { end }
+        let was_taken = self.api.give_up();
+        (was_taken || matches!(end, End::TimedOut)).then_some(end)
     }
 
     /// The most memory that the process ever took, MB.
