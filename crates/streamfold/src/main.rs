@@ -44,14 +44,13 @@ fn main() -> ExitCode {
         Command::Check(template) => check(&template),
         Command::Up(up) => load(&up.template).and_then(|project| {
             let data = up.data.unwrap_or_else(|| project.root.join(".streamfold"));
-            let watched = up.watch.then_some(&project);
-            serve::serve(&up.server, &up.template.place, &data, Some(&project), watched)
+            serve::serve(&up.server, &up.template.place, &data, Some(&project), up.watch)
         }),
         Command::Invoke(invoke) => client::invoke(&invoke),
         Command::Logs(logs) => client::logs(&logs),
         Command::Quarantine(quarantine) => client::quarantine(&quarantine),
         Command::Serve(serve) => {
-            existing(&serve.data).and_then(|()| serve::serve(&serve.server, &serve.place, &serve.data, None, None))
+            existing(&serve.data).and_then(|()| serve::serve(&serve.server, &serve.place, &serve.data, None, false))
         }
     };
     match outcome {

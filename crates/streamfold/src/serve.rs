@@ -41,14 +41,14 @@ pub fn serve(
     place: &Place,
     data: &Path,
     project: Option<&Project>,
-    watched: Option<&Project>,
+    watch: bool,
 ) -> Result<(), Failure> {
     check_keys(server)?;
     let address = address(server)?;
     let claim = server::Claim::new(address).map_err(|error| Failure::listen(address, &error))?;
     let address = claim.address().map_err(|error| Failure::listen(address, &error))?;
     let db = open(server, data)?;
-    let outcome = run(server, place, data, (project, watched), &db, (claim, address));
+    let outcome = run(server, place, data, (project, watch), &db, (claim, address));
     let closed = db.close().map_err(|error| Failure::database("closing the database", &error));
     outcome.and(closed)
 }
@@ -73,7 +73,7 @@ fn run(
     server: &Server,
     place: &Place,
     data: &Path,
-    (project, watched): (Option<&Project>, Option<&Project>),
+    (project, watch): (Option<&Project>, bool),
     db: &Db,
     (claim, address): (server::Claim, SocketAddr),
 ) -> Result<(), Failure> {
@@ -104,7 +104,7 @@ fn run(
         let processes = Processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
         let control = define(place, data, project, db, &processes).await?;
-        let _watching = watched.map(|project| watch::start(project, &control)).transpose()?;
+        let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
