@@ -15,7 +15,11 @@ impl Handler for Feed {
             match call.await {
                 Ok(outcome) => match outcome.error {
                     None => Called::Answered { payload: outcome.payload, request_id: outcome.request_id },
-                    Some(kind) => Called::Failed { kind, payload: outcome.payload, request_id: outcome.request_id },
+                    Some(kind) => Called::Failed {
+                        kind: kind.to_owned(),
+                        payload: outcome.payload,
+                        request_id: outcome.request_id,
+                    },
                 },
                 Err(InvokeError::NotFound) => Called::Gone,
                 Err(error @ (InvokeError::Throttled(_) | InvokeError::Closed)) => {

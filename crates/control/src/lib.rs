@@ -31,10 +31,11 @@ pub use self::{
     fields::Malformed,
     function::{Code, Events, FUNCTION, FunctionDefinition, Origin},
     parameter::{PARAMETER, Parameter, ParameterDefinition, ParameterType, Tier},
-    runner::{Answer, Function, Invocation, InvokeError, Outcome, Runner},
+    runner::{Answer, Runner},
     schedule::{Missed, RetryPolicy, SCHEDULE, Schedule, ScheduleDefinition},
 };
 pub use ::schedule::Service;
+pub use functions::{Function, Invocation, InvokeError, Outcome};
 
 /// Runs what may take a disk's time where it keeps nobody waiting.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

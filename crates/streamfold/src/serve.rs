@@ -7,13 +7,13 @@ use crate::{
     failure::Failure,
     fills,
     plan::{self, Plan},
-    processes::Processes,
-    refused, say, server, show,
+    processes, refused, say, server, show,
     shown::Running,
     wanted, watch, wiring,
 };
 use control::{Control, Step};
 use db::Db;
+use functions::Functions;
 use pipeline::Views;
 use project::Project;
 use std::{
@@ -101,20 +101,20 @@ fn run(
         let signals = StopSignals::catch().map_err(|error| Failure::new(format!("signals: {error}")))?;
         // Handlers that start at once may call before anybody is answered; they wait in the kernel's queue.
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
-        let processes = Processes::start(server, place, data, db, address)
+        let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
-        let control = define(place, data, project, db, &processes).await?;
+        let control = define(place, data, project, db, &functions).await?;
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let aws = wiring::aws(db, server, place, control.clone());
         let running =
-            Running { control: control.clone(), processes: processes.clone(), place: wiring::wire_place(place) };
+            Running { control: control.clone(), functions: functions.clone(), place: wiring::wire_place(place) };
         let doors = wiring::doors(db, aws, server, dashboards, &views, &running);
         server::serve(listener, doors, server.connections as usize, signals.stop()).await;
         control.stop().await;
-        processes.0.shutdown().await;
+        functions.shutdown().await;
         Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -147,9 +147,9 @@ async fn define(
     data: &Path,
     project: Option<&Project>,
     db: &Db,
-    processes: &Processes,
+    functions: &Functions,
 ) -> Result<Control, Failure> {
-    let runner = Arc::new(processes.clone());
+    let runner = Arc::new(functions.clone());
     let started = Control::start(db.clone(), runner, wiring::wire_place(place), control::Settings::new(data)).await;
     let control = started.map_err(|error| Failure::new(format!("what is defined cannot be taken up: {error}")))?;
     if let Some(project) = project {

@@ -1,11 +1,10 @@
 //! Functions, triggers and schedules as the console shows them, and what its buttons do.
 
-use crate::processes::Processes;
 use aws::Place;
 use bytes::Bytes;
 use console::{Action, Cause, Later, Refused};
-use control::{Control, FunctionDefinition, InvokeError, RunOutcome};
-use functions::FunctionStatus;
+use control::{Control, FunctionDefinition, Invocation, InvokeError, RunOutcome};
+use functions::{FunctionStatus, Functions};
 use std::collections::HashMap;
 use triggers::{Source, TriggerStatus};
 
@@ -19,14 +18,14 @@ const RECORDS_SHOWN: usize = 50;
 #[derive(Clone)]
 pub struct Running {
     pub control: Control,
-    pub processes: Processes,
+    pub functions: Functions,
     pub place: Place,
 }
 
 impl Running {
     pub fn functions(&self) -> Vec<console::FunctionRow> {
         let mut figures: HashMap<String, FunctionStatus> =
-            self.processes.0.status().into_iter().map(|status| (status.name.clone(), status)).collect();
+            self.functions.status().into_iter().map(|status| (status.name.clone(), status)).collect();
         let defined = self.control.functions().unwrap_or_default();
         let definitions = defined.into_iter().map(|defined| defined.definition);
         definitions.map(|definition| self.function(&definition, figures.remove(&definition.name))).collect()
@@ -134,11 +133,10 @@ impl Running {
 
     /// Invokes a function, and waits.
     pub fn invoke(&self, name: String, payload: Bytes) -> Later<Result<console::Answer, Refused>> {
-        let processes = self.processes.clone();
+        let control = self.control.clone();
         Box::pin(async move {
-            let invocation = functions::Invocation { payload, client_context: None, depth: 0 };
-            let outcome = processes.0.invoke(&name, invocation).await;
-            let outcome = outcome.map_err(|error| invoke_refusal(&crate::processes::refusal(error)))?;
+            let outcome = control.invoke(&name, Invocation { payload, client_context: None, depth: 0 }).await;
+            let outcome = outcome.map_err(invoke_refusal)?;
             Ok(console::Answer {
                 request_id: outcome.request_id,
                 payload: outcome.payload,
@@ -152,7 +150,7 @@ impl Running {
     }
 
     pub fn logs(&self, name: &str, after: Option<u64>, bytes_max: usize) -> console::LogPage {
-        let page = self.processes.0.logs(name, after, bytes_max).unwrap_or_else(|error| {
+        let page = self.functions.logs(name, after, bytes_max).unwrap_or_else(|error| {
             tracing::warn!("the log of function {name} cannot be read: {error}");
             functions::LogPage::default()
         });
@@ -161,7 +159,7 @@ impl Running {
     }
 
     pub fn logs_past(&self, name: &str, position: u64) -> Later<()> {
-        let (functions, name) = (self.processes.0.clone(), name.to_owned());
+        let (functions, name) = (self.functions.clone(), name.to_owned());
         Box::pin(async move { functions.logs_past(&name, position).await })
     }
 
@@ -221,7 +219,7 @@ fn control_refusal(error: control::Error) -> Refused {
     refused(cause, error)
 }
 
-fn invoke_refusal(error: &InvokeError) -> Refused {
+fn invoke_refusal(error: InvokeError) -> Refused {
     let cause = match error {
         InvokeError::NotFound => Cause::Missing,
         InvokeError::Throttled(_) => Cause::Busy,

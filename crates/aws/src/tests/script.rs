@@ -62,11 +62,13 @@ impl Runner for Script {
     fn call(&self, name: &str, invocation: Invocation) -> Answer<'_> {
         let payload = invocation.payload.clone();
         held(&self.calls).push((name.to_owned(), invocation));
-        let outcome = |payload: Bytes, error: Option<&str>, log: &[u8]| Outcome {
+        let outcome = |payload: Bytes, error: Option<&'static str>, log: &[u8]| Outcome {
             request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
             payload,
-            error: error.map(str::to_owned),
+            error,
             duration: Duration::ZERO,
+            init: None,
+            memory_max_mb: None,
             log_tail: log.to_vec(),
         };
         let answer = match held(&self.next).take() {

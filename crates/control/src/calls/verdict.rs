@@ -123,11 +123,13 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn answer(what: &str) -> Result<Outcome, InvokeError> {
-        let outcome = |error: Option<&str>| Outcome {
+        let outcome = |error: Option<&'static str>| Outcome {
             request_id: "r".to_owned(),
             payload: Bytes::new(),
-            error: error.map(str::to_owned),
+            error,
             duration: Duration::ZERO,
+            init: None,
+            memory_max_mb: None,
             log_tail: Vec::new(),
         };
         match what {

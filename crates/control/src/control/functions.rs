@@ -7,6 +7,7 @@ use crate::{
     code::CodeStore,
 };
 use db::{Db, Expected, Resource};
+use functions::Runtime;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use wire::{Place, names};
 
@@ -157,8 +158,8 @@ impl Control {
 /// Runs everything stored.
 pub(super) fn apply_all(db: &Db, runner: &dyn Runner, place: &Place, code: &CodeStore) {
     for resource in db.resources(FUNCTION) {
-        match read(&resource) {
-            Ok(found) => runner.put(function_of(&found.definition, place, code)),
+        match read(&resource).and_then(|found| function_of(&found.definition, place, code)) {
+            Ok(function) => runner.put(function),
             // One that does not read must not keep the others from running.
             Err(error) => tracing::error!("{error}; it is not run"),
         }
@@ -188,7 +189,7 @@ impl Inner {
         let stored = self.put(FUNCTION, &definition.name, definition.to_item(), expected).await;
         let stored = stored.and_then(|stored| read(&stored));
         if let Ok(stored) = &stored {
-            self.runner.put(function_of(&stored.definition, &self.place, &self.code));
+            self.runner.put(function_of(&stored.definition, &self.place, &self.code)?);
         }
         if has_package {
             // The code of before, or that of a definition which was refused.
@@ -226,10 +227,11 @@ fn arn(name: &str, place: &Place) -> String {
 }
 
 /// What is needed to run a function.
-fn function_of(definition: &FunctionDefinition, place: &Place, store: &CodeStore) -> Function {
-    Function {
+fn function_of(definition: &FunctionDefinition, place: &Place, store: &CodeStore) -> Result<Function, Error> {
+    let runtime = Runtime::parse(&definition.runtime);
+    Ok(Function {
         name: definition.name.clone(),
-        runtime: definition.runtime.clone(),
+        runtime: runtime.map_err(|error| Error::invalid("runtime", error.to_string()))?,
         handler: definition.handler.clone(),
         folder: folder(&definition.code, store),
         environment: definition.environment.clone(),
@@ -241,7 +243,7 @@ fn function_of(definition: &FunctionDefinition, place: &Place, store: &CodeStore
             Code::Folder(path) => path.display().to_string(),
             Code::Stored { sha256, .. } => sha256.clone(),
         },
-    }
+    })
 }
 
 pub(super) fn read(resource: &Resource) -> Result<Defined<FunctionDefinition>, Error> {

@@ -106,11 +106,13 @@ impl Runner for Script {
     fn call(&self, name: &str, invocation: Invocation) -> Answer<'_> {
         let answer = self.next(name);
         self.tell(format!("call {name} {}", String::from_utf8_lossy(&invocation.payload)));
-        let outcome = |error: Option<&str>, payload: &'static str| Outcome {
+        let outcome = |error: Option<&'static str>, payload: &'static str| Outcome {
             request_id: "request".to_owned(),
             payload: Bytes::from_static(payload.as_bytes()),
-            error: error.map(str::to_owned),
+            error,
             duration: Duration::ZERO,
+            init: None,
+            memory_max_mb: None,
             log_tail: Vec::new(),
         };
         Box::pin(async move {
