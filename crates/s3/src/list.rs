@@ -287,17 +287,17 @@ mod tests {
             "x",
             Some("/"),
             10,
-            expect![[r"
+            expect![[r#"
 
-        "]],
+            "#]],
         );
         check(
             "",
             None,
             0,
-            expect![[r"
+            expect![[r#"
 
-        "]],
+            "#]],
         );
     }
 }
