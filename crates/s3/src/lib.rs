@@ -7,6 +7,7 @@
 
 mod blobs;
 mod buckets;
+mod door;
 mod error;
 mod list;
 mod object;
@@ -19,6 +20,7 @@ mod uploads;
 
 pub use blobs::{Blob, BlobId, BlobReader};
 pub use buckets::{Bucket, Buckets, KIND, TABLE_PREFIX, is_bucket_name};
+pub use door::{Access, AccessKey, Body, Config, Door, OperationMetrics, Place, Traffic};
 pub use error::{Error, Refusal};
 pub use list::{ENTRIES_MAX, Entry, From, Listed, Listing};
 pub use object::{Details, Event, KEY_BYTES_MAX, Object};
