@@ -58,6 +58,8 @@ pub(crate) struct Inner {
 pub(crate) struct Chores {
     pub waiting: Mutex<Waiting>,
     pub changed: Condvar,
+    /// Why the sweeper failed last.
+    pub trouble: Mutex<Option<String>>,
 }
 
 #[derive(Default)]

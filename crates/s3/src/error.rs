@@ -33,6 +33,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     Argument,
+    /// What it asks for does not go together.
+    Request,
     BucketName,
     KeyTooLong,
     MetadataTooLarge,

@@ -113,10 +113,13 @@ impl Listed {
         mut read: impl FnMut(&From, usize) -> Result<(Vec<T>, bool), Error>,
     ) -> Result<Listing<T>, Error> {
         let mut listing = Listing { entries: Vec::new(), next: None };
+        if self.max == 0 {
+            return Ok(listing);
+        }
         let all = self.max.min(ENTRIES_MAX) + 1;
         let mut count = if self.delimiter.is_some() { FIRST_READ.min(all) } else { all };
         let mut from = self.from.clone();
-        while self.max > 0 {
+        loop {
             let (found, more) = read(&from, count)?;
             for one in found {
                 if !self.take(one, &mut from, &mut listing) {
@@ -125,11 +128,10 @@ impl Listed {
                 }
             }
             if !more {
-                break;
+                return Ok(listing);
             }
             count = (count * 2).min(all);
         }
-        Ok(listing)
     }
 
     /// Adds one to the page; `false` when there is no room for it. `from` is behind what was taken.
@@ -214,8 +216,8 @@ mod tests {
                 Entry::One(key) => (*key).to_owned(),
                 Entry::Group(group) => format!("[{group}]"),
             };
-            pages += &page.entries.iter().map(entry).collect::<Vec<_>>().join(" ").escape_debug().to_string();
-            pages += "\n";
+            let line = page.entries.iter().map(entry).collect::<Vec<_>>().join(" ");
+            pages += &format!("{}|\n", line.escape_debug());
             match page.next {
                 Some(next) => listed.from = next,
                 None => break,
@@ -230,65 +232,65 @@ mod tests {
             "",
             None,
             5,
-            expect![[r"
-            a a/1 a/2 a/b/3 a0
-            b/ b/\u{10ffff} b/\u{10ffff}\u{10ffff}x b0 c/1
-            c/2
-        "]],
+            expect![[r#"
+                a a/1 a/2 a/b/3 a0|
+                b/ b/\u{10ffff} b/\u{10ffff}\u{10ffff}x b0 c/1|
+                c/2|
+            "#]],
         );
         check(
             "",
             Some("/"),
             2,
-            expect![[r"
-            a [a/]
-            a0 [b/]
-            b0 [c/]
-        "]],
+            expect![[r#"
+                a [a/]|
+                a0 [b/]|
+                b0 [c/]|
+            "#]],
         );
         check(
             "a",
             Some("/"),
             1,
-            expect![[r"
-            a
-            [a/]
-            a0
-        "]],
+            expect![[r#"
+                a|
+                [a/]|
+                a0|
+            "#]],
         );
         check(
             "a/",
             Some("/"),
             10,
-            expect![[r"
-            a/1 a/2 [a/b/]
-        "]],
+            expect![[r#"
+                a/1 a/2 [a/b/]|
+            "#]],
         );
         check(
             "b/",
             None,
             1,
-            expect![[r"
-            b/
-            b/\u{10ffff}
-            b/\u{10ffff}\u{10ffff}x
-        "]],
+            expect![[r#"
+                b/|
+                b/\u{10ffff}|
+                b/\u{10ffff}\u{10ffff}x|
+            "#]],
         );
         check(
             "",
             Some("0"),
             10,
-            expect![[r"
-            a a/1 a/2 a/b/3 [a0] b/ b/\u{10ffff} b/\u{10ffff}\u{10ffff}x [b0] c/1
-            c/2
-        "]],
+            expect![[r#"
+                a a/1 a/2 a/b/3 [a0] b/ b/\u{10ffff} b/\u{10ffff}\u{10ffff}x [b0] c/1|
+                c/2|
+            "#]],
         );
         check(
             "x",
             Some("/"),
             10,
             expect![[r#"
-
+                |
             "#]],
         );
         check(
@@ -296,7 +298,7 @@ mod tests {
             None,
             0,
             expect![[r#"
-
+                |
             "#]],
         );
     }

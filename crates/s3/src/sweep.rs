@@ -51,9 +51,17 @@ impl Buckets {
     /// # Errors
     /// When there can be no more threads.
     pub fn start(&self) -> std::io::Result<Sweeping> {
+        // What an earlier process left.
+        self.0.chores.release();
         let buckets = self.clone();
         let thread = std::thread::Builder::new().name("objects".to_owned()).spawn(move || buckets.0.sweep_often())?;
         Ok(Sweeping { buckets: self.clone(), thread: Some(thread) })
+    }
+
+    /// Why the thread could not remove what nothing refers to when it last tried, if so. It goes on trying.
+    #[must_use]
+    pub fn sweep_trouble(&self) -> Option<String> {
+        self.0.chores.trouble.lock().expect("no holder panics").clone()
     }
 
     /// Removes what nothing refers to by now, on the caller's thread.
@@ -81,11 +89,12 @@ impl Inner {
     fn sweep_often(&self) {
         while self.wait() {
             // What fails now is tried again: the position was not committed.
-            let _ = self.sweep();
+            let trouble = self.sweep().err().map(|error| error.to_string());
+            *self.chores.trouble.lock().expect("no holder panics") = trouble;
         }
     }
 
-    /// Waits for something to do; `false` when it is time to end. The first round is at once.
+    /// Waits for something to do; `false` when it is time to end.
     fn wait(&self) -> bool {
         let mut waiting = self.chores.waiting.lock().expect("no holder panics");
         let moves = !waiting.moves.is_empty();

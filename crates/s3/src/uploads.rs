@@ -199,6 +199,15 @@ impl Buckets {
     ) -> Result<Staged, Error> {
         check_number(number)?;
         let upload = self.upload(bucket, key, upload)?;
+        if let (Some(given), Some((expected, _))) = (algorithm, upload.checksum)
+            && given != expected
+        {
+            let (given, expected) = (given.name(), expected.name());
+            let message = format!(
+                "Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {given}"
+            );
+            return Err(Error::invalid(Refusal::Request, message));
+        }
         // So that the object will have the checksum that was asked for when the upload began.
         let algorithm = algorithm.or(upload.checksum.map(|(algorithm, _)| algorithm));
         self.stage(bucket, algorithm, payload)

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn a_request_is_claimed_by_its_signature_its_headers_or_its_bucket() {
         let is_bucket = |name: &str| ["cats", "tables"].contains(&name);
-        let claimed = |method, uri, headers: &[(&str, &str)]| is_claimed(&request(method, uri, headers), is_bucket);
+        let claimed =
+            |method: &str, uri: &str, headers: &[(&str, &str)]| is_claimed(&request(method, uri, headers), is_bucket);
         for uri in ["/", "/cats/k", "/tables/x", "/none"] {
             assert!(claimed("GET", uri, &[("authorization", &signed("s3"))]), "{uri}");
             assert!(!claimed("GET", uri, &[("authorization", &signed("lambda"))]), "{uri}");

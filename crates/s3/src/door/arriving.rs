@@ -15,10 +15,13 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// How long the next piece of a body may take.
 const PIECE_WAIT: Duration = Duration::from_secs(20);
+/// What is left of a body when its request was answered is read to its end, so much of it and so long.
+const DRAINED_MAX: usize = 1 << 20;
+const DRAIN_WAIT: Duration = Duration::from_secs(1);
 /// Longest line that announces a chunk, and longest trailers.
 const LINE_BYTES_MAX: usize = 1024;
 const TRAILER_BYTES_MAX: usize = 16 << 10;
@@ -52,9 +55,52 @@ pub(super) enum Chunks {
 /// What came behind the chunks.
 pub(super) type Trailers = Arc<Mutex<HeaderMap>>;
 
-/// A body as it arrives.
-pub(super) struct Arriving<B> {
-    body: B,
+/// What of a body nobody read, once whoever had it is done.
+pub(super) struct Rest<B>(Arc<Mutex<Left<B>>>);
+
+enum Left<B> {
+    Nothing,
+    /// The client waits to be asked for it.
+    Unasked,
+    Body(B),
+}
+
+impl<B> Rest<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// Reads what is left, so that the connection can take another request. `false`: it cannot.
+    pub async fn drain(self) -> bool {
+        let left = std::mem::replace(&mut *self.0.lock().expect("no holder panics"), Left::Nothing);
+        let mut body = match left {
+            Left::Nothing => return true,
+            Left::Unasked => return false,
+            Left::Body(body) => body,
+        };
+        let mut bytes = 0;
+        let read = async {
+            loop {
+                match std::future::poll_fn(|ctx| Pin::new(&mut body).poll_frame(ctx)).await {
+                    None => return true,
+                    Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                    Some(Err(_)) => return false,
+                }
+                if bytes > DRAINED_MAX {
+                    return false;
+                }
+            }
+        };
+        timeout(DRAIN_WAIT, read).await.unwrap_or(false)
+    }
+}
+
+/// A body as it arrives. What is left of it when it is dropped can be drained.
+pub(super) struct Arriving<B: Body> {
+    /// There until it is dropped.
+    body: Option<B>,
+    rest: Rest<B>,
+    /// A client that wants to be asked for its body was not asked yet, and need not be.
+    unasked: bool,
     /// `None`: nothing is to come.
     patience: Option<Pin<Box<Sleep>>>,
     chunks: Option<Chunked>,
@@ -63,10 +109,21 @@ pub(super) struct Arriving<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Arriving<B> {
-    pub fn new(body: B, chunks: Option<Chunks>, trailers: Trailers) -> Arriving<B> {
+    /// `unasked`: the client waits to be asked for its body.
+    pub fn new(body: B, chunks: Option<Chunks>, trailers: Trailers, unasked: bool) -> Arriving<B> {
         let patience = (!body.is_end_stream()).then(|| Box::pin(sleep(PIECE_WAIT)));
         let chunks = chunks.map(|chunks| Chunked::new(chunks, trailers));
-        Arriving { body, patience, chunks, ready: VecDeque::new(), ended: false }
+        let rest = Rest(Arc::new(Mutex::new(Left::Nothing)));
+        Arriving { body: Some(body), rest, unasked, patience, chunks, ready: VecDeque::new(), ended: false }
+    }
+
+    /// What will be left of it.
+    pub fn rest(&self) -> Rest<B> {
+        Rest(self.rest.0.clone())
+    }
+
+    fn body(&self) -> &B {
+        self.body.as_ref().expect("there until it is dropped")
     }
 
     /// The next frame of the inner body, or what became of waiting for it.
@@ -74,7 +131,8 @@ impl<B: Body<Data = Bytes> + Unpin> Arriving<B> {
     where
         B::Error: Into<s3s::StdError>,
     {
-        match Pin::new(&mut self.body).poll_frame(ctx) {
+        self.unasked = false;
+        match Pin::new(self.body.as_mut().expect("there until it is dropped")).poll_frame(ctx) {
             Poll::Ready(frame) => {
                 if let Some(patience) = &mut self.patience {
                     patience.as_mut().reset(Instant::now() + PIECE_WAIT);
@@ -131,12 +189,24 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ready.is_empty() && (self.ended || self.chunks.is_none() && self.body.is_end_stream())
+        self.ready.is_empty() && (self.ended || self.chunks.is_none() && self.body().is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         // s3s reads the length of a body of chunks from a header.
-        if self.chunks.is_some() { SizeHint::new() } else { self.body.size_hint() }
+        if self.chunks.is_some() { SizeHint::new() } else { self.body().size_hint() }
+    }
+}
+
+impl<B: Body> Drop for Arriving<B> {
+    fn drop(&mut self) {
+        let left = match self.body.take() {
+            Some(body) if body.is_end_stream() => Left::Nothing,
+            Some(_) if self.unasked => Left::Unasked,
+            Some(body) => Left::Body(body),
+            None => Left::Nothing,
+        };
+        *self.rest.0.lock().expect("no holder panics") = left;
     }
 }
 
@@ -330,8 +400,12 @@ mod tests {
         }
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         clock.block_on(async {
-            let mut body =
-                Arriving::new(Half(Some(Bytes::from_static(b"5\r\nhe"))), Some(Chunks::TakeOff), Trailers::default());
+            let mut body = Arriving::new(
+                Half(Some(Bytes::from_static(b"5\r\nhe"))),
+                Some(Chunks::TakeOff),
+                Trailers::default(),
+                false,
+            );
             let start = Instant::now();
             let mut next = async || std::future::poll_fn(|ctx| Pin::new(&mut body).poll_frame(ctx)).await;
             assert_eq!(next().await.unwrap().unwrap().into_data().unwrap(), "he");

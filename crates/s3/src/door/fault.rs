@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3ErrorCode, StdError};
 
 /// An error of S3's that s3s does not know by name.
-fn custom(code: &'static str, status: StatusCode, message: impl Into<String>) -> S3Error {
+pub(super) fn custom(code: &'static str, status: StatusCode, message: impl Into<String>) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message.into());
     error.set_status_code(status);
     error
@@ -58,6 +58,7 @@ impl From<Error> for S3Error {
 fn refused(refusal: Refusal, message: String) -> S3Error {
     let code = match refusal {
         Refusal::Argument => S3ErrorCode::InvalidArgument,
+        Refusal::Request => S3ErrorCode::InvalidRequest,
         Refusal::BucketName => S3ErrorCode::InvalidBucketName,
         Refusal::KeyTooLong => S3ErrorCode::KeyTooLongError,
         Refusal::MetadataTooLarge => S3ErrorCode::MetadataTooLarge,

@@ -3,10 +3,10 @@
 
 use super::{
     AccessKey, Shared,
-    fault::{fault, usual},
+    fault::{custom, fault, usual},
     operation::Operation,
 };
-use http::{Uri, header, request::Parts};
+use http::{StatusCode, Uri, header, request::Parts};
 use s3s::{
     S3ErrorCode, S3Result,
     auth::{S3Auth, SecretKey},
@@ -69,15 +69,21 @@ impl Shared {
 /// A presigned URL is good for as long as it says, whoever signed it.
 fn check_expiry(query: &str, now_ms: u64) -> S3Result<()> {
     let find = |name: &str| query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
-    let (Some((_, date)), Some((_, expires))) = (find("X-Amz-Date"), find("X-Amz-Expires")) else { return Ok(()) };
-    let ends =
-        time::parse_basic(date).zip(expires.parse::<u64>().ok()).map(|(begun, s)| begun + s.saturating_mul(1000));
+    let ends = match (find("X-Amz-Date"), find("X-Amz-Expires"), find("Signature"), find("Expires")) {
+        (Some((_, date)), Some((_, expires)), ..) => {
+            time::parse_basic(date).zip(expires.parse::<u64>().ok()).map(|(begun, s)| begun + s.saturating_mul(1000))
+        }
+        // The old way.
+        (_, _, Some(_), Some((_, ends))) => ends.parse::<u64>().ok().map(|ends| ends.saturating_mul(1000)),
+        _ => return Ok(()),
+    };
     match ends {
-        Some(ends) if ends < now_ms => Err(fault(S3ErrorCode::AccessDenied, "Request has expired")),
-        Some(_) => Ok(()),
-        None => Err(fault(
-            S3ErrorCode::Custom("AuthorizationQueryParametersError".into()),
-            "X-Amz-Date must be a date and X-Amz-Expires a number of seconds",
+        Some(ends) if ends >= now_ms => Ok(()),
+        Some(_) => Err(fault(S3ErrorCode::AccessDenied, "Request has expired")),
+        None => Err(custom(
+            "AuthorizationQueryParametersError",
+            StatusCode::BAD_REQUEST,
+            "X-Amz-Date must be a date, X-Amz-Expires a number of seconds, Expires a time in seconds",
         )),
     }
 }

@@ -163,11 +163,18 @@ impl Door {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(seen.clone());
         let head = parts.method == Method::HEAD;
-        let answer = match self.answer(parts, body).await {
+        let (trailers, chunks) = (Trailers::default(), chunks(&parts, self.shared.config.keys.is_empty()));
+        let unasked = parts.headers.contains_key(header::EXPECT);
+        let body = Arriving::new(body, chunks, trailers.clone(), unasked);
+        let rest = body.rest();
+        let answer = match self.answer(parts, body, chunks.is_some(), trailers).await {
             Ok(answer) => answer,
             Err(error) => plain(error),
         };
-        let answer = self.finish(answer, head);
+        let mut answer = self.finish(answer, head);
+        if !rest.drain().await {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let failed = answer.status().is_client_error() || answer.status().is_server_error();
         self.shared.metrics.record(seen.0.get().copied(), failed, started.elapsed());
         answer
@@ -185,27 +192,31 @@ impl Door {
         self.shared.metrics.traffic()
     }
 
-    async fn answer<B>(&self, mut parts: Parts, body: B) -> S3Result<Response<Body>>
+    async fn answer<B>(
+        &self,
+        mut parts: Parts,
+        body: Arriving<B>,
+        chunked: bool,
+        trailers: Trailers,
+    ) -> S3Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<s3s::StdError>,
     {
         check_kept(&parts)?;
-        let trailers = Trailers::default();
-        let chunks = chunks(&parts, self.shared.config.keys.is_empty());
         if self.shared.config.keys.is_empty() {
             self.shared.take_as_given(&mut parts)?;
-            if chunks.is_some() {
+            if chunked {
                 announce_decoded(&mut parts.headers)?;
-                parts.extensions.insert(trailers.clone());
+                parts.extensions.insert(trailers);
             }
         }
-        let _turn = match is_document(&parts) && !body.is_end_stream() {
+        let _turn = match is_document(&parts) && !http_body::Body::is_end_stream(&body) {
             true => Some(turn(&self.shared.documents).await?),
             false => None,
         };
-        let body = Body::http_body_unsync(Arriving::new(body, chunks, trailers));
-        let answered = self.service.call(Request::from_parts(parts, body)).await;
+        let request = Request::from_parts(parts, Body::http_body_unsync(body));
+        let answered = self.service.call(request).await;
         answered.map_err(|error| fault(S3ErrorCode::InternalError, s3s::StdError::from(error).to_string()))
     }
 
@@ -341,5 +352,24 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
     match spawn_blocking(work).await {
         Ok(done) => done.map_err(S3Error::from),
         Err(error) => Err(fault(S3ErrorCode::InternalError, format!("the request was not finished: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_too_long_for_a_turn_is_told_to_slow_down() {
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        clock.block_on(async {
+            let places = Arc::new(Semaphore::new(1));
+            let first = turn(&places).await.expect("there is a place");
+            let start = Instant::now();
+            let refused = turn(&places).await.expect_err("there is none");
+            assert_eq!((refused.code(), start.elapsed()), (&S3ErrorCode::SlowDown, TURN_WAIT));
+            drop(first);
+            assert!(turn(&places).await.is_ok());
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Shared, blocking,
-    fault::{fault, invalid_argument, no_such_version, not_modified, precondition_failed},
+    fault::{custom, fault, invalid_argument, no_such_version, not_modified, precondition_failed},
     leaving::{self, Leaving, PIECE_BYTES},
     shapes::{
         CONTENT_ENCODING, CONTENT_TYPE, EXPIRES, USUAL_TYPE, etag, parse_http_date, show_checksum, signed, timestamp,
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{Blob, Bucket, Error, Object};
 use bytes::Bytes;
+use http::StatusCode;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Result,
     dto::{
@@ -115,10 +116,8 @@ fn part_of(object: &Object, number: i32) -> S3Result<Range<u64>> {
         place.ok_or_else(|| invalid_argument("Part number must be an integer between 1 and 10000, inclusive"))?;
     let sizes = if object.parts.is_empty() { std::slice::from_ref(&object.size) } else { &object.parts };
     let Some(size) = sizes.get(place) else {
-        let mut error =
-            fault(S3ErrorCode::Custom("InvalidPartNumber".into()), "The requested partnumber is not satisfiable");
-        error.set_status_code(http::StatusCode::RANGE_NOT_SATISFIABLE);
-        return Err(error);
+        let message = "The requested partnumber is not satisfiable";
+        return Err(custom("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE, message));
     };
     let start: u64 = sizes[..place].iter().sum();
     Ok(start..start + size)

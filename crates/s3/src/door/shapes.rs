@@ -2,11 +2,11 @@
 
 use super::{
     Trailers,
-    fault::{fault, invalid_argument},
+    fault::{custom, fault, invalid_argument},
 };
 use crate::{Algorithm, Checksum, ChecksumKind, Claims, Expectation};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use s3s::{
     S3ErrorCode, S3Request, S3Result,
     dto::{ChecksumType, ETag, ETagCondition, Owner, StorageClass, Timestamp, TimestampFormat},
@@ -199,7 +199,7 @@ impl Announced {
         let own = self.trailers.as_ref().and_then(|trailers| find(&trailers.lock().expect("no holder panics")));
         let value = own.or_else(|| self.s3s.as_ref().and_then(|trailers| trailers.read(find)).flatten());
         let message = format!("The trailer {name} was announced and did not come");
-        let value = value.ok_or_else(|| fault(S3ErrorCode::Custom("MalformedTrailerError".into()), message))?;
+        let value = value.ok_or_else(|| custom("MalformedTrailerError", StatusCode::BAD_REQUEST, message))?;
         check_value(algorithm, &value)?;
         self.claims.checksum = Some((algorithm, value));
         Ok(self.claims)

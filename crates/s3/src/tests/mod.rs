@@ -1,7 +1,8 @@
-//! Buckets on a simulated machine: what crashes leave, step by step and at random.
+//! Buckets on a simulated machine: what crashes leave, step by step and at random. And on this one, with many at once.
 
 mod simulation;
 mod steps;
+mod together;
 
 use crate::{BlobId, Buckets, Error, Object, Put, blobs::Blobs};
 use db::{Db, Durability, Options, SimStore, env::sim::World};

@@ -8,6 +8,8 @@ use item::Origin;
 use std::collections::BTreeMap;
 
 type Contents = BTreeMap<String, Vec<u8>>;
+/// By their numbers: ETags and bytes.
+type Parts = BTreeMap<u64, (String, Vec<u8>)>;
 
 /// What an attempt came to.
 enum Outcome {
@@ -23,7 +25,7 @@ struct Run {
     /// The bucket as it must be, or may be: after an unknown outcome either.
     possible: Vec<Contents>,
     /// Uploads under way, with the parts that were acknowledged.
-    uploads: Vec<(String, String, BTreeMap<u64, (String, Vec<u8>)>)>,
+    uploads: Vec<(String, String, Parts)>,
 }
 
 fn outcome<T>(done: Result<T, Error>) -> (Outcome, Option<T>) {

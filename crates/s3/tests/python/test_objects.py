@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import re
 import urllib.error
 import urllib.request
 import zlib
@@ -109,7 +110,9 @@ def test_keys_may_be_odd(s3, bucket):
     for key in ODD_KEYS[:9]:
         copy = s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
         assert copy["CopyObjectResult"]["ETag"] == f'"{hashlib.md5(key.encode()).hexdigest()}"'
-    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in ODD_KEYS]})
+    # What XML cannot say, not even a reference, is deleted by itself.
+    s3.delete_object(Bucket=bucket, Key="\u0001control")
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in ODD_KEYS if key[0] != "\u0001"]})
     assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["copy"]
 
 
@@ -325,17 +328,18 @@ def fetch(url, body=None, method="GET", **headers):
         return error.code, error.read()
 
 
-def test_a_presigned_address_works_for_as_long_as_it_says(s3, bucket):
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_presigned_address_works_for_as_long_as_it_says(bucket, version):
+    s3 = client(signature_version=version)
     place = {"Bucket": bucket, "Key": "some key"}
     put = s3.generate_presigned_url("put_object", place)
     assert fetch(put, b"hello", "PUT")[0] == 200
+    assert fetch(put.replace("X-Amz-Expires=", "X-Amz-Expires=x").replace("&Expires=", "&Expires=x"), b"", "PUT")[0] == 400
     get = s3.generate_presigned_url("get_object", place | {"ResponseContentType": "text/x-own"})
     assert fetch(get) == (200, b"hello")
-    old = get.replace("X-Amz-Expires=3600", "X-Amz-Expires=1").replace("X-Amz-Date=20", "X-Amz-Date=19")
+    old = re.sub("Date=[^&]*", "Date=20200101T000000Z", re.sub("([?&]Expires)=[0-9]*", r"\1=1", get))
     status, body = fetch(old)
     assert status == 403 and b"Request has expired" in body
-    old_way = client(signature_version="s3").generate_presigned_url("get_object", place)
-    assert fetch(old_way) == (200, b"hello")
 
 
 def test_without_keys_nobody_needs_to_sign_but_pages_of_others(s3, bucket):

@@ -23,7 +23,8 @@ def upload(s3, bucket, key, *parts, **begin):
     place = {"Bucket": bucket, "Key": key, "UploadId": upload}
     done = []
     for number, part in enumerate(parts, 1):
-        answer = s3.upload_part(**place, PartNumber=number, Body=part)
+        algorithm = {name: begin[name] for name in begin if name == "ChecksumAlgorithm"}
+        answer = s3.upload_part(**place, PartNumber=number, Body=part, **algorithm)
         checksums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
         done.append({"PartNumber": number, "ETag": answer["ETag"], **checksums})
     return place, {"Parts": done}
@@ -145,6 +146,9 @@ def test_checksums_of_parts_make_one_of_the_object(s3, bucket):
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (whole, "FULL_OBJECT")
     got = s3.get_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")
     assert got["Body"].read() == ONE + TWO
+    place, _ = upload(s3, bucket, "k", ChecksumAlgorithm="SHA256")
+    other = refusal(s3.upload_part, **place, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA1")
+    assert other == ("InvalidRequest", 400)
     begin = {"Bucket": bucket, "Key": "k", "ChecksumAlgorithm": "SHA1", "ChecksumType": "FULL_OBJECT"}
     assert refusal(s3.create_multipart_upload, **begin) == ("InvalidArgument", 400)
 
