@@ -64,8 +64,10 @@ pub(crate) struct Chores {
 
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// A blob lost its item since the sweeper last looked.
-    pub released: bool,
+    /// The newest position at which a blob lost its item.
+    pub released: Seq,
+    /// The sweeper has looked up to here.
+    pub swept: Seq,
     pub stop: bool,
     /// Blobs that move to their place once their items are on disk.
     pub moves: Vec<(Seq, BlobId)>,
@@ -169,13 +171,13 @@ impl Buckets {
         let inner = &self.0;
         inner.check_empty(&inner.bucket(name)?)?;
         // What can take long, before anybody is kept waiting.
-        inner.sweep()?;
+        inner.sweep_to_head()?;
         let _gate = inner.close_gate(name);
         let bucket = inner.bucket(name)?;
         inner.check_empty(&bucket)?;
         inner.forget_uploads(&bucket)?;
         // The position up to which blobs were removed goes with the resource, so none may be left.
-        inner.sweep()?;
+        inner.sweep_to_head()?;
         inner.db.delete_resource(KIND, name).wait()?;
         for table in [&bucket.objects, &bucket.uploads] {
             inner.db.delete_table(&table.spec.name).wait()?;
@@ -379,9 +381,10 @@ impl Chores {
         self.changed.notify_one();
     }
 
-    /// A blob lost its item.
-    pub fn release(&self) {
-        self.waiting.lock().expect("no holder panics").released = true;
+    /// A blob lost its item with the write of this position.
+    pub fn release(&self, seq: Seq) {
+        let mut waiting = self.waiting.lock().expect("no holder panics");
+        waiting.released = waiting.released.max(seq);
         self.changed.notify_one();
     }
 }

@@ -264,8 +264,8 @@ impl Buckets {
         let condition = condition(expected);
         let write = Write { table: found.objects.id, key: object::table_key(key), op: Op::Delete, condition, origin };
         let written = self.0.db.write(write, None).wait().map_err(|error| refused(error, expected, bucket, key))?;
-        if written.old.is_some() {
-            self.0.chores.release();
+        if let (Some(_), Some(seq)) = (&written.old, written.seq) {
+            self.0.chores.release(seq);
         }
         Ok(written.old.is_some())
     }
@@ -286,8 +286,10 @@ impl Buckets {
             condition: None,
             origin,
         };
-        self.0.db.write_batch(keys.iter().map(delete).collect(), None).wait()?;
-        self.0.chores.release();
+        let written = self.0.db.write_batch(keys.iter().map(delete).collect(), None).wait()?;
+        if let Some(seq) = written.iter().filter_map(|written| written.seq).max() {
+            self.0.chores.release(seq);
+        }
         Ok(())
     }
 
@@ -407,8 +409,8 @@ impl Inner {
         drop(gate);
         self.settle(incoming, written.as_ref().map(|written| written.seq));
         let written = written.map_err(|error| refused(error, expected, &name, &object.key))?;
-        if written.old.is_some() {
-            self.chores.release();
+        if let (Some(_), Some(seq)) = (&written.old, written.seq) {
+            self.chores.release(seq);
         }
         Ok(object)
     }

@@ -6,19 +6,21 @@
 use crate::{
     Buckets,
     blobs::BlobId,
-    buckets::{Bucket, Inner},
+    buckets::{Bucket, Inner, Waiting},
     error::{Error, io},
     object,
 };
 use db::{FollowerCommit, FollowerId, StreamRead};
 use item::{Change, Seq};
-use std::{collections::HashMap, thread::JoinHandle, time::Duration};
+use std::{collections::HashMap, sync::MutexGuard, thread::JoinHandle, time::Duration};
 
 /// Changes that are looked at together.
 const CHANGES_MAX: usize = 1000;
 const BYTES_MAX: usize = 4 << 20;
 /// How often it is looked whether there is something, where nobody said so.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
+/// How long it rests after something failed.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
 /// A position that moved although nothing was removed is committed this often, so that the log is not trimmed before a
 /// start reads on from it.
 const COMMIT_EVERY_MS: u64 = 60 * 60 * 1000;
@@ -51,8 +53,6 @@ impl Buckets {
     /// # Errors
     /// When there can be no more threads.
     pub fn start(&self) -> std::io::Result<Sweeping> {
-        // What an earlier process left.
-        self.0.chores.release();
         let buckets = self.clone();
         let thread = std::thread::Builder::new().name("objects".to_owned()).spawn(move || buckets.0.sweep_often())?;
         Ok(Sweeping { buckets: self.clone(), thread: Some(thread) })
@@ -87,36 +87,56 @@ impl Drop for Sweeping {
 
 impl Inner {
     fn sweep_often(&self) {
-        while self.wait() {
-            // What fails now is tried again: the position was not committed.
+        // The first round is about what an earlier process left.
+        let mut pause = Duration::ZERO;
+        while self.wait(pause) {
             let trouble = self.sweep().err().map(|error| error.to_string());
+            // What fails now is tried again: the position was not committed.
+            pause = if trouble.is_some() { RETRY_EVERY } else { ROUND_EVERY };
             *self.chores.trouble.lock().expect("no holder panics") = trouble;
         }
     }
 
-    /// Waits for something to do; `false` when it is time to end.
-    fn wait(&self) -> bool {
-        let mut waiting = self.chores.waiting.lock().expect("no holder panics");
-        let moves = !waiting.moves.is_empty();
-        let round = if moves { SYNC_WAIT } else { ROUND_EVERY };
-        let idle = |waiting: &mut crate::buckets::Waiting| !waiting.stop && !waiting.released;
-        let (guard, _) = self.chores.changed.wait_timeout_while(waiting, round, idle).expect("no holder panics");
-        waiting = guard;
-        waiting.released = false;
+    /// Waits for something to do, so long at most; `false` when it is time to end.
+    fn wait(&self, pause: Duration) -> bool {
+        let changed = &self.chores.changed;
+        let waiting = self.chores.waiting.lock().expect("no holder panics");
+        let idle =
+            |waiting: &mut Waiting| !waiting.stop && waiting.released <= waiting.swept && waiting.moves.is_empty();
+        if pause == RETRY_EVERY {
+            return self.wait_on(waiting, pause);
+        }
+        let (waiting, _) = changed.wait_timeout_while(waiting, pause, idle).expect("no holder panics");
+        // It is not on disk yet: that takes a moment.
+        let newest = waiting.moves.iter().map(|(seq, _)| *seq).max().unwrap_or_default().max(waiting.released);
+        if self.db.synced() < newest {
+            return self.wait_on(waiting, SYNC_WAIT);
+        }
+        self.goes_on(&waiting)
+    }
+
+    /// Waits, whatever there is to do.
+    fn wait_on(&self, waiting: MutexGuard<'_, Waiting>, pause: Duration) -> bool {
+        let until_stop = |waiting: &mut Waiting| !waiting.stop;
+        let waited = self.chores.changed.wait_timeout_while(waiting, pause, until_stop);
+        let (waiting, _) = waited.expect("no holder panics");
+        self.goes_on(&waiting)
+    }
+
+    fn goes_on(&self, waiting: &Waiting) -> bool {
         !waiting.stop && !self.db.is_closed()
     }
 
-    /// Looks at everything that is there by now.
+    /// Looks at everything that is on disk by now.
     pub fn sweep(&self) -> Result<(), Error> {
         let mut sweeper = self.sweeper.lock().expect("no holder panics");
-        let head = self.db.head();
-        self.wait_for_sync(head)?;
-        self.move_settled();
+        let upto = self.db.synced();
+        self.move_settled(upto);
         let buckets = self.buckets();
         sweeper.buckets.retain(|id, _| buckets.iter().any(|bucket| bucket.resource.id == *id));
         let mut trimmed = Vec::new();
         for bucket in &buckets {
-            match self.sweep_bucket(&mut sweeper, bucket, head) {
+            match self.sweep_bucket(&mut sweeper, bucket, upto) {
                 Err(Error::Db(db::Error::Trimmed(_))) => trimmed.push(bucket),
                 // It was deleted meanwhile.
                 Err(Error::Db(db::Error::FollowerNotFound(_))) => {}
@@ -128,21 +148,29 @@ impl Inner {
         }
         for bucket in trimmed {
             let position = sweeper.buckets.get_mut(&bucket.resource.id).expect("it was looked at");
-            position.next = head.next();
+            position.next = upto.next();
             self.commit_position(bucket, position)?;
         }
+        let mut waiting = self.chores.waiting.lock().expect("no holder panics");
+        waiting.swept = waiting.swept.max(upto);
         Ok(())
     }
 
-    fn sweep_bucket(&self, sweeper: &mut Sweeper, bucket: &Bucket, head: Seq) -> Result<(), Error> {
+    /// Looks at everything that was done by now, which may have to come to the disk before.
+    pub fn sweep_to_head(&self) -> Result<(), Error> {
+        self.wait_for_sync(self.db.head())?;
+        self.sweep()
+    }
+
+    fn sweep_bucket(&self, sweeper: &mut Sweeper, bucket: &Bucket, upto: Seq) -> Result<(), Error> {
         let follower = bucket.resource.id;
         let position = sweeper.buckets.entry(follower).or_insert_with(|| {
             let committed = self.db.follower_cursor(follower);
             let next = committed.map_or(bucket.objects.created, Seq::next);
             Position { next, committed, committed_ms: self.db.now_ms() }
         });
-        while position.next <= head {
-            let (released, next) = self.released(bucket, position.next, head)?;
+        while position.next <= upto {
+            let (released, next) = self.released(bucket, position.next, upto)?;
             self.blobs.remove(&released).map_err(io("removing blobs in", self.blobs.root()))?;
             position.next = next;
             let due = self.db.now_ms().saturating_sub(position.committed_ms) >= COMMIT_EVERY_MS;
@@ -154,9 +182,9 @@ impl Inner {
     }
 
     /// Blobs that lost their item from a position on, and the position up to which they are known.
-    fn released(&self, bucket: &Bucket, from: Seq, head: Seq) -> Result<(Vec<BlobId>, Seq), Error> {
+    fn released(&self, bucket: &Bucket, from: Seq, upto: Seq) -> Result<(Vec<BlobId>, Seq), Error> {
         let mut released = Vec::new();
-        let mut next = head.next();
+        let mut next = upto.next();
         for table in [&bucket.objects, &bucket.uploads] {
             let read =
                 StreamRead { table: table.id, shard: None, from, records_max: CHANGES_MAX, bytes_max: BYTES_MAX };
@@ -206,8 +234,7 @@ impl Inner {
     }
 
     /// Moves blobs whose items are on disk by now.
-    fn move_settled(&self) {
-        let synced = self.db.synced();
+    fn move_settled(&self, synced: Seq) {
         let mut waiting = self.chores.waiting.lock().expect("no holder panics");
         let (settled, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut waiting.moves).into_iter().partition(|(seq, _)| *seq <= synced);

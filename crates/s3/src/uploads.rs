@@ -299,17 +299,19 @@ impl Buckets {
     ) -> Result<Object, Error> {
         let inner = &self.0;
         let found = self.bucket(bucket)?;
-        let upload = match inner.upload(&found, key, upload) {
+        let completed = inner.upload(&found, key, upload).and_then(|upload| {
+            let parts = choose(inner.all_parts(&found, &upload.id)?, &complete.parts)?;
+            let sealed = inner.assemble(&found, &upload, &parts)?;
+            check_whole(&sealed, complete)?;
+            inner.commit_upload(&found, &upload, &parts, sealed, complete)
+        });
+        match completed {
             Err(Error::NoSuchUpload(id)) => {
                 let made = inner.find(&found, key)?.filter(|object| object.upload.as_deref() == Some(&id));
-                return made.ok_or(Error::NoSuchUpload(id));
+                made.ok_or(Error::NoSuchUpload(id))
             }
-            upload => upload?,
-        };
-        let parts = choose(inner.all_parts(&found, &upload.id)?, &complete.parts)?;
-        let sealed = inner.assemble(&found, &upload, &parts)?;
-        check_whole(&sealed, complete)?;
-        inner.commit_upload(&found, &upload, &parts, sealed, complete)
+            completed => completed,
+        }
     }
 
     /// Gives an upload up.
@@ -322,8 +324,8 @@ impl Buckets {
         let found = self.bucket(bucket)?;
         let upload = inner.upload(&found, key, upload)?;
         let deletes = inner.deletes(&found, &upload.id)?;
-        inner.db.transact(deletes, None).wait().map_err(|error| gone(error, bucket))?;
-        inner.chores.release();
+        let transacted = inner.db.transact(deletes, None).wait().map_err(|error| gone(error, bucket))?;
+        inner.release(&transacted);
         Ok(())
     }
 
@@ -400,9 +402,7 @@ impl Inner {
         self.settle(incoming, seq);
         match transacted {
             Ok(transacted) => {
-                if transacted.written[1].old.is_some() {
-                    self.chores.release();
-                }
+                self.release(&transacted);
                 Ok(part)
             }
             Err(db::Error::Canceled(_)) => Err(Error::NoSuchUpload(upload.to_owned())),
@@ -411,7 +411,7 @@ impl Inner {
     }
 
     /// The bytes of the parts, one behind the other.
-    fn assemble(&self, bucket: &Bucket, upload: &Upload, parts: &[Part]) -> Result<Sealed, Error> {
+    pub(crate) fn assemble(&self, bucket: &Bucket, upload: &Upload, parts: &[Part]) -> Result<Sealed, Error> {
         let whole =
             upload.checksum.filter(|(_, kind)| *kind == ChecksumKind::FullObject).map(|(algorithm, _)| algorithm);
         let mut staged = self.stage(bucket, Sums::new(whole, false));
@@ -436,8 +436,8 @@ impl Inner {
         staged.seal_as(etag_of_parts(parts.iter().map(|part| &*part.etag)), checksum)
     }
 
-    /// Commits an object made of parts, if they are still those that it was made of, and ends the upload.
-    fn commit_upload(
+    /// Commits an object made of parts and ends the upload, if it was not ended meanwhile.
+    pub(crate) fn commit_upload(
         &self,
         bucket: &Bucket,
         upload: &Upload,
@@ -461,10 +461,6 @@ impl Inner {
         let gate = self.close_gate(&bucket.name);
         let still = self.bucket(&bucket.name)?;
         self.upload(&still, &upload.key, &upload.id)?;
-        let now = self.all_parts(&still, &upload.id)?;
-        if let Some(part) = parts.iter().find(|part| !now.contains(part)) {
-            return Err(bad_part(part.number));
-        }
         let mut writes = vec![put_of(&still, &object, &complete.expected, complete.origin)];
         writes.extend(self.deletes(&still, &upload.id)?);
         let transacted = self.db.transact(writes, None).wait();
@@ -477,9 +473,16 @@ impl Inner {
             }
             error => gone(error, &bucket.name),
         };
-        transacted.map_err(failed)?;
-        self.chores.release();
+        self.release(&transacted.map_err(failed)?);
         Ok(object)
+    }
+
+    /// Blobs lost their items with a transaction, where it replaced or deleted any.
+    fn release(&self, transacted: &db::Transacted) {
+        let written = transacted.written.iter().filter(|written| written.old.is_some());
+        if let Some(seq) = written.filter_map(|written| written.seq).max() {
+            self.chores.release(seq);
+        }
     }
 
     fn uploads_behind(

@@ -63,6 +63,7 @@ impl Machine {
     /// The process dies, and the power may go with it. Whatever was on its way must have been forgotten by the caller.
     pub fn crash(&mut self, power: bool) {
         self.running = None;
+        self.world.heal();
         if power {
             self.world.lose_power();
         } else {

@@ -189,9 +189,11 @@ impl Run {
 fn run(seed: u64) {
     let mut run = Run::new(seed);
     for _ in 0..6 {
-        let last = run.roll(120);
-        if run.roll(4) > 0 {
-            run.machine.world.halt_in(last);
+        match run.roll(4) {
+            0 => {}
+            // The disk fails, and the machine runs on.
+            1 => run.machine.world.fail_sync_in(run.roll(60)),
+            _ => run.machine.world.halt_in(run.roll(120)),
         }
         for _ in 0..run.roll(25) {
             run.act();

@@ -175,6 +175,42 @@ fn a_part_of_an_upload_that_ended_meanwhile_is_nobodys() {
 }
 
 #[test]
+fn an_upload_that_is_given_up_while_it_is_completed_makes_no_object() {
+    let machine = machine();
+    let inner = &machine.buckets().0;
+    let id = begin(&machine, "k");
+    let parts = [part(&machine, ("k", &id), 1, &[1; 2000]), part(&machine, ("k", &id), 2, b"two")];
+    let (bucket, upload) = (inner.bucket("cats").unwrap(), machine.buckets().upload("cats", "k", &id).unwrap());
+    let sealed = inner.assemble(&bucket, &upload, &parts).expect("assembled");
+    machine.buckets().abort_upload(("cats", "k"), &id).expect("aborted");
+    let committed = inner.commit_upload(&bucket, &upload, &parts, sealed, &complete(&parts));
+    assert!(matches!(committed, Err(Error::NoSuchUpload(_))), "{committed:?}");
+    machine.check();
+}
+
+/// Under relaxed durability, a power loss takes back what was replaced; its bytes must still be there.
+#[test]
+fn a_replaced_blob_stays_until_its_replacement_is_on_disk() {
+    let mut machine = Machine::new(1, Durability::Relaxed);
+    machine.buckets().create("cats", None).expect("created");
+    machine.put("cats", "k", b"old").expect("put");
+    machine.db().chores(true).expect("a healthy disk");
+    assert_eq!(machine.db().synced(), machine.db().head(), "all of it is on disk");
+    machine.put("cats", "k", b"new").expect("put");
+    machine.put("cats", "other", b"new").expect("put");
+    machine.buckets().sweep().expect("a healthy disk");
+    machine.crash(true);
+    for key in ["k", "other"] {
+        match machine.read("cats", key) {
+            Ok((object, bytes)) => assert_eq!(bytes.len() as u64, object.size),
+            Err(error) => assert!(matches!(error, Error::NoSuchKey { .. }), "{error}"),
+        }
+    }
+    assert!(machine.read("cats", "k").is_ok());
+    machine.check();
+}
+
+#[test]
 fn a_bucket_that_is_deleted_takes_uploads_along_and_takes_no_object_of_its_namesake() {
     let mut machine = machine();
     let buckets = machine.buckets().clone();

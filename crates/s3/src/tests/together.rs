@@ -3,7 +3,11 @@
 use crate::{Buckets, CopyOf, Error, Expectation, Put, sums::Sums};
 use db::{Db, Durability, Env, Options};
 use item::Origin;
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
@@ -63,15 +67,22 @@ fn readers_writers_and_the_sweeper_do_not_get_in_each_others_way() {
         let (db, buckets) = open(folder.path(), durability);
         buckets.create("cats", None).expect("created");
         let sweeping = buckets.start().expect("a thread");
+        let writing = AtomicUsize::new(4);
         std::thread::scope(|scope| {
             for thread in 0..4 {
-                let buckets = &buckets;
-                scope.spawn(move || (0..120).for_each(|turn| act(buckets, turn * 4 + thread)));
+                let (buckets, writing) = (&buckets, &writing);
+                scope.spawn(move || {
+                    (0..120).for_each(|turn| act(buckets, turn * 4 + thread));
+                    writing.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            while writing.load(Ordering::Relaxed) > 0 {
+                KEYS.iter().for_each(|key| read(&buckets, key));
             }
         });
         drop(sweeping);
         assert_eq!(buckets.sweep_trouble(), None);
-        buckets.sweep().expect("a healthy disk");
+        buckets.0.sweep_to_head().expect("a healthy disk");
         KEYS.iter().for_each(|key| read(&buckets, key));
         let objects = KEYS.iter().filter(|key| buckets.get("cats", key).is_ok()).count();
         assert_eq!(blobs(&buckets), (0, objects), "{durability:?}");
