@@ -3,7 +3,7 @@
 
 use super::{Clock, Dice, Disk, Env, File};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -25,9 +25,13 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     /// Names as the disk has them.
     durable_names: BTreeMap<PathBuf, usize>,
+    /// Moves that no sync has made durable: both of their names change, or neither does.
+    moves: Vec<(PathBuf, PathBuf)>,
     files: Vec<Contents>,
     /// Syncs until one fails, if a fault is set.
     fail_sync_in: Option<u64>,
+    /// Changes until the machine stops, if it is to.
+    halt_in: Option<u64>,
     /// Bytes until the disk is full, if a limit is set.
     room: Option<u64>,
     syncs: u64,
@@ -77,6 +81,12 @@ impl World {
         self.state().fail_sync_in = None;
     }
 
+    /// The machine stops after `count` more changes of its disk: none of those after them happens, until the power is
+    /// back.
+    pub fn halt_in(&self, count: u64) {
+        self.state().halt_in = Some(count);
+    }
+
     /// The disk takes this many more bytes; `None` lifts the limit.
     pub fn limit_room(&self, bytes: Option<u64>) {
         self.state().room = bytes;
@@ -91,10 +101,17 @@ impl World {
     /// The power goes: each unsynced sector is there or not, each unsynced name change as well, at random.
     pub fn lose_power(&self) {
         let mut state = self.state();
-        let names: Vec<PathBuf> = state.names.keys().chain(state.durable_names.keys()).cloned().collect();
+        state.halt_in = None;
+        let names: BTreeSet<PathBuf> = state.names.keys().chain(state.durable_names.keys()).cloned().collect();
+        let mut changed: BTreeMap<PathBuf, bool> =
+            names.into_iter().map(|name| (name, state.roll().is_multiple_of(2))).collect();
+        for (from, to) in std::mem::take(&mut state.moves) {
+            if let Some(moved) = changed.get(&from).copied() {
+                changed.insert(to, moved);
+            }
+        }
         let mut kept = BTreeMap::new();
-        for name in names {
-            let from_program = state.roll().is_multiple_of(2);
+        for (name, from_program) in changed {
             let source = if from_program { &state.names } else { &state.durable_names };
             if let Some(file) = source.get(&name) {
                 kept.insert(name, *file);
@@ -142,7 +159,20 @@ impl State {
         }
     }
 
+    /// Whether the machine still runs; counts a change of the disk.
+    fn running(&mut self) -> io::Result<()> {
+        match &mut self.halt_in {
+            Some(0) => Err(io::Error::other("the simulated machine has stopped")),
+            Some(count) => {
+                *count -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn sync_due(&mut self) -> io::Result<()> {
+        self.running()?;
         self.syncs += 1;
         match &mut self.fail_sync_in {
             Some(0) => {
@@ -154,6 +184,14 @@ impl State {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// A name is on the disk as programs see it.
+    fn make_durable(&mut self, name: PathBuf) {
+        match self.names.get(&name) {
+            Some(file) => drop(self.durable_names.insert(name, *file)),
+            None => drop(self.durable_names.remove(&name)),
         }
     }
 
@@ -203,6 +241,7 @@ impl Disk for World {
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut state = self.state();
+        state.running()?;
         state.files.push(Contents::default());
         let file = state.files.len() - 1;
         state.names.insert(path.to_owned(), file);
@@ -216,13 +255,28 @@ impl Disk for World {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.running()?;
         let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), file);
+        state.moves.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.running()?;
+        let file = *state.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        if state.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         state.names.insert(to.to_owned(), file);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.state().names.remove(path).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut state = self.state();
+        state.running()?;
+        state.names.remove(path).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -233,6 +287,13 @@ impl Disk for World {
             state.names.iter().filter(|(path, _)| inside(path)).map(|(path, file)| (path.clone(), *file)).collect();
         state.durable_names.retain(|path, _| !inside(path));
         state.durable_names.extend(now);
+        let touches = |(from, to): &(PathBuf, PathBuf)| inside(from) || inside(to);
+        let (made, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut state.moves).into_iter().partition(touches);
+        state.moves = waiting;
+        for (from, to) in made {
+            state.make_durable(from);
+            state.make_durable(to);
+        }
         Ok(())
     }
 }
@@ -254,6 +315,7 @@ impl File for SimFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.world.state();
+        state.running()?;
         let length = state.files[self.file].now.len() as u64;
         state.take_room((offset + bytes.len() as u64).saturating_sub(length))?;
         let contents = &mut state.files[self.file];

@@ -220,6 +220,10 @@ impl db::env::Disk for Gate {
         Env::real().disk.rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        Env::real().disk.link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> std::io::Result<()> {
         Env::real().disk.remove(path)
     }
