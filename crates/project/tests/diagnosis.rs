@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Function, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter, Table,
-    Trigger, TriggerSettings, fill_stream_arns, load,
+    BucketTrigger, Code, Export, Function, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter,
+    Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
 fn cases() -> PathBuf {
@@ -137,6 +137,13 @@ fn describe_schedule(schedule: &Schedule) -> String {
     said + " -> " + &schedule.function
 }
 
+fn describe_export(export: &Export) -> String {
+    let Export { origin, bucket, prefix, key, stream, target, numbers, registry, brake, complete } = export;
+    let from = format!("export {}: {bucket}/{prefix} key {key:?}", origin.logical_id);
+    let to = format!("to {stream:?} and {target:?} with numbers {numbers:?}, shown in {registry}");
+    format!("{from} {to}, {brake:?}, {complete:?}")
+}
+
 fn describe(project: &Project) -> String {
     let mut lines: Vec<String> = project.tables.iter().map(describe_table).collect();
     lines.extend(project.functions.iter().map(|function| describe_function(function, &project.root)));
@@ -145,6 +152,7 @@ fn describe(project: &Project) -> String {
         let BucketTrigger { name, function, bucket, changes, prefix, suffix, .. } = trigger;
         format!("bucket trigger {name}: {bucket} {changes:?} {prefix:?} {suffix:?} -> {function}")
     }));
+    lines.extend(project.exports.iter().map(describe_export));
     lines.extend(project.schedules.iter().map(describe_schedule));
     lines.extend(project.parameters.iter().map(|parameter| {
         let SsmParameter { name, kind, value, tier, allowed_pattern, description, tags, .. } = parameter;
