@@ -3,7 +3,7 @@
 
 use crate::diagnostic::Severity;
 use crate::field::{Field, NO_LIMIT, short};
-use crate::model::{AttrType, Brake, Complete, Export, Origin, OtherColumns, Project, Table, stream_table};
+use crate::model::{AttrType, Brake, Complete, Empty, Export, Origin, OtherColumns, Project, Table, stream_table};
 use crate::resources::{checked_name, elsewhere};
 use crate::scope::{Resource, Scope};
 use crate::suggest::did_you_mean;
@@ -14,16 +14,18 @@ use crate::yaml::{Node, Value};
 pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
 const STREAM: &str = "AWS::Kinesis::Stream";
 
-const PROPERTIES: [&str; 8] = ["Prefix", "Key", "Stream", "Target", "Numbers", "Registry", "Brake", "Complete"];
+const PROPERTIES: [&str; 9] =
+    ["Prefix", "Key", "Stream", "Target", "Numbers", "Empty", "Registry", "Brake", "Complete"];
 /// Where executions are looked up unless the mark says otherwise.
 const REGISTRY: &str = "registry";
 /// The key column unless the mark says otherwise.
 const KEY: &str = "PK";
+const EMPTY: [(&str, Empty); 2] = [("text", Empty::Text), ("absent", Empty::Absent)];
 /// Most columns of a key. Tables have two; an export that only goes to a stream may have more.
 const MAX_KEY: usize = 16;
 const MAX_NUMBERS: usize = 1000;
 /// Most files of one version.
-const MAX_FILES: u64 = 1000;
+const MAX_FILES: u64 = 10_000;
 /// Longest key of an object.
 const MAX_OBJECT_KEY: usize = 1024;
 
@@ -112,6 +114,7 @@ impl Reader<'_, '_> {
             target: field.get("Target").and_then(|f| self.target(&f, &key, &numbers, &registry)),
             key,
             numbers,
+            empty: field.get("Empty").and_then(|f| f.one_of(&EMPTY)).unwrap_or_default(),
             registry,
             brake: field.get("Brake").map(|f| brake(&f)).unwrap_or_default(),
             complete: field.get("Complete").and_then(|f| complete(&f)).unwrap_or(Complete::Files(1)),

@@ -9,7 +9,7 @@ mod schedules;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use exports::{Brake, Complete, Export, OtherColumns};
+pub use exports::{Brake, Complete, Empty, Export, OtherColumns};
 pub use functions::{
     BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
     TriggerSettings,

@@ -138,9 +138,11 @@ fn describe_schedule(schedule: &Schedule) -> String {
 }
 
 fn describe_export(export: &Export) -> String {
-    let Export { origin, bucket, prefix, key, stream, target, numbers, registry, brake, complete } = export;
+    let Export { origin, bucket, prefix, key, stream, target, numbers, empty, registry, brake, complete } = export;
     let from = format!("export {}: {bucket}/{prefix} key {key:?}", origin.logical_id);
-    let to = format!("to {stream:?} and {target:?} with numbers {numbers:?}, shown in {registry}");
+    let to = format!(
+        "to {stream:?} and {target:?} with numbers {numbers:?} and empty fields {empty:?}, shown in {registry}"
+    );
     format!("{from} {to}, {brake:?}, {complete:?}")
 }
 

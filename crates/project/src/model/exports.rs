@@ -19,12 +19,24 @@ pub struct Export {
     pub target: Option<String>,
     /// Columns whose values are numbers in the target; all others are strings.
     pub numbers: Vec<String>,
+    /// What a field without any text means.
+    pub empty: Empty,
     /// The name of the table in which executions can be looked up, `registry` if left out.
     pub registry: String,
     /// What holds an execution before it publishes anything.
     pub brake: Brake,
     /// When a version is complete.
     pub complete: Complete,
+}
+
+/// What a field without any text means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Empty {
+    /// A text of no letters.
+    #[default]
+    Text,
+    /// That the row does not have the column.
+    Absent,
 }
 
 /// Limits beyond which an execution waits for a person. `None`: the template leaves it open.
