@@ -276,7 +276,7 @@ fn brake(field: &Field<'_>) -> Brake {
     if !field.only(&["MaxDeleteShare", "MinRows", "AddedColumns", "DroppedColumns"]) {
         return Brake::default();
     }
-    let words = [("allow", OtherColumns::Allow), ("hold", OtherColumns::Hold)];
+    let words = [("accept", OtherColumns::Accept), ("hold", OtherColumns::Hold)];
     Brake {
         max_delete_share: field.get("MaxDeleteShare").and_then(|f| share(&f)),
         min_rows: field.get("MinRows").and_then(|f| f.integer(0, NO_LIMIT)),

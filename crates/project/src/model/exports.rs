@@ -59,7 +59,7 @@ impl Eq for Brake {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherColumns {
     /// Nothing.
-    Allow,
+    Accept,
     /// It is held.
     Hold,
 }
