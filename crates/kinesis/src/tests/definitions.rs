@@ -66,13 +66,15 @@ fn what_no_stream_can_be_is_refused_with_its_reason() {
         the stream s would bring the shards of all streams to 1001, more than 1000
         the stream s cannot keep records for 23 hours: 24 to 8760 can be asked for
         the stream s cannot take records of 1 KiB: 1024 to 10240 can be asked for
-        the stream s has 51 tags, more than 50"#]].assert_eq(&refusals.join("\n"));
+        the stream s has 51 tags, more than 50"#]]
+    .assert_eq(&refusals.join("\n"));
     let stream = machine.streams().create(&plain).expect("created");
     let refusal = |put: Put| stream.record(put, Origin::Client).expect_err("refused").to_string();
     let refusals = [refusal(Put::new("", "x")), refusal(Put::new("k", vec![0; 1 << 20]))];
     expect_test::expect![[r#"
         a partition key for the stream s has 0 characters; 1 to 256 are possible
-        a record for the stream s has 1048577 bytes with its partition key, more than 1048576"#]].assert_eq(&refusals.join("\n"));
+        a record for the stream s has 1048577 bytes with its partition key, more than 1048576"#]]
+    .assert_eq(&refusals.join("\n"));
     assert!(stream.record(Put::new("ü".repeat(256), vec![0; 1 << 19]), Origin::Client).is_ok());
 }
 
