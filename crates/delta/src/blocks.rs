@@ -147,6 +147,11 @@ impl Reader {
         Ok(Some(Block { first: header.first, records: header.records, payload: &self.payload }))
     }
 
+    /// Bytes of the file up to its tail.
+    pub fn bytes(&self) -> u64 {
+        self.tail
+    }
+
     /// Moves back to the first block of records.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.at = MARK as u64;

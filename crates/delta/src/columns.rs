@@ -1,7 +1,7 @@
 //! Columns by name: in which order rows are hashed, where a file has each of them, which ones came or went.
 
 use crate::{
-    Config, Empty, Error, Fault, Policy, csv,
+    Config, Empty, Error, Policy, csv,
     scan::{Row, Scanner},
 };
 use std::ops::ControlFlow;
@@ -195,7 +195,5 @@ pub(crate) fn find_header(text: &[u8], last: bool) -> Result<Option<(Vec<String>
 /// Fails if a header lacks a key column.
 pub(crate) fn check_key(file: &str, header: &[String], key: &[String]) -> Result<(), Error> {
     let Some(missing) = key.iter().find(|name| !header.contains(name)) else { return Ok(()) };
-    let problem = format!("key column {missing} is missing; the columns are {}", header.join(", "));
-    let remedy = "export it, or configure the key".to_owned();
-    Err(Fault { file: file.to_owned(), row: Some(0), byte: None, problem, remedy }.into())
+    Err(Error::Key { file: file.to_owned(), missing: missing.clone(), columns: header.to_vec() })
 }

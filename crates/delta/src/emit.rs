@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{
     io::{self, Read},
-    ops::{ControlFlow, Range},
+    ops::Range,
 };
 
 /// Keys that are written together.
@@ -100,7 +100,7 @@ impl Source<'_> {
         let mut updated = self.leftovers.previous.alike();
         let mut wanted = Sorted::<1>::new(&self.leftovers.next, scatter);
         let mut candidates = Candidates::new(candidates, scatter);
-        let mut parser = Parser::new();
+        let (mut scanner, mut key) = (Scanner::new(0), Vec::new());
         while let Some(mut rows) = rows.next().map_err(reading)? {
             let layout = self.next.layout(rows.file);
             let before = out.operations();
@@ -108,17 +108,18 @@ impl Source<'_> {
                 if !self.all_new && wanted.below(row + 1).map_err(reading)?.is_none() {
                     continue;
                 }
-                parser.with(text, layout, |parsed, key| {
-                    let same = candidates.find(row, key).map_err(reading)?;
-                    if let Some(old) = same {
-                        updated.push(scatter, old, &old.to_le_bytes()).map_err(writing)?;
-                        statistics.updates += 1;
-                    } else {
-                        statistics.inserts += 1;
-                    }
-                    let kind = if same.is_some() { Kind::Update } else { Kind::Insert };
-                    self.row(kind, row, parsed, layout, out)
-                })?;
+                let parsed = scanner.row(text);
+                key.clear();
+                layout.push_key(&parsed, &mut key).expect("rows without a key were refused");
+                let same = candidates.find(row, &key).map_err(reading)?;
+                if let Some(old) = same {
+                    updated.push(scatter, old, &old.to_le_bytes()).map_err(writing)?;
+                    statistics.updates += 1;
+                } else {
+                    statistics.inserts += 1;
+                }
+                let kind = if same.is_some() { Kind::Update } else { Kind::Insert };
+                self.row(kind, row, &parsed, layout, out)?;
             }
             self.meter.advance(out.operations() - before)?;
         }
@@ -212,32 +213,6 @@ impl KeyWriter {
     fn finish(mut self) -> io::Result<KeyReader> {
         self.flush()?;
         KeyReader::spool(self.state.finish()?)
-    }
-}
-
-/// Takes rows apart.
-struct Parser {
-    scanner: Scanner,
-    key: Vec<u8>,
-}
-
-impl Parser {
-    fn new() -> Parser {
-        Parser { scanner: Scanner::new(0), key: Vec::new() }
-    }
-
-    /// Calls `then` with a row that was found well formed before, and its key.
-    fn with<T>(&mut self, text: &[u8], layout: &Layout, then: impl FnOnce(&Row<'_>, &[u8]) -> T) -> T {
-        let (mut then, mut answer) = (Some(then), None);
-        let key = &mut self.key;
-        let scanned = self.scanner.scan(text, true, |row| {
-            key.clear();
-            layout.push_key(&row, key).expect("rows without a key were refused");
-            answer = then.take().map(|then| then(&row, key));
-            ControlFlow::Break(())
-        });
-        scanned.expect("the row was well formed before");
-        answer.expect("a row is not blank")
     }
 }
 

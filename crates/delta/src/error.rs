@@ -1,5 +1,6 @@
 //! What can go wrong, as coarse as callers act on it.
 
+use crate::join::PILE_MAX;
 use std::{fmt, io, path::PathBuf};
 
 /// Why there is no delta. Nothing of it is visible.
@@ -8,12 +9,18 @@ pub enum Error {
     /// The export cannot be used as it is: another one is needed.
     #[error("{0}")]
     Export(Box<Fault>),
+    /// A file has no such key column: rows cannot be told apart. Another export is needed, or another key.
+    #[error("{file}, header: key column {missing} is missing; the columns are {}; export it, or configure the key", columns.join(", "))]
+    Key { file: String, missing: String, columns: Vec<String> },
     /// Columns came or went, and the policy is to hold. Accepted, the same call goes through.
     #[error("columns changed: {}", changed_columns(added, dropped))]
     Columns { added: Vec<String>, dropped: Vec<String> },
     /// The state file is missing, damaged, or of another table or configuration: compare in full instead.
     #[error("state {}: {reason}", path.display())]
     State { path: PathBuf, reason: String },
+    /// So many keys have the same hash that somebody must have looked for them: compare in full with another seed.
+    #[error("more than {PILE_MAX} keys have the same hash; compare in full with another seed")]
+    Collisions,
     /// The operations file is damaged: compute the delta again.
     #[error("operations {}: {reason}", path.display())]
     Operations { path: PathBuf, reason: String },

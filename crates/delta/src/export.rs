@@ -138,7 +138,7 @@ struct Reading<'a> {
     config: &'a Config,
     columns: &'a Columns,
     hashing: Hashing,
-    /// The first file's header, which the others must match.
+    /// The header of the file before, which has the columns of the first.
     header: Vec<String>,
     files: Files,
     scanner: Scanner,

@@ -7,7 +7,7 @@ use crate::{
     columns::{Change, Columns},
     duplicates, emit,
     export::{self, Files},
-    join::{Join, PILE_MAX, Scratch, Side},
+    join::{Join, Scratch, Side},
     operations::OperationsWriter,
     rows::{RowReader, RowWriter},
     settle::{self, Rows},
@@ -110,6 +110,10 @@ pub fn incremental(
 ) -> Result<Delta, Error> {
     config.check()?;
     next.check()?;
+    if output.state == state {
+        // Written over before the operations are there, it would hide what a second try has to find.
+        return Err(Error::Config(format!("the new state cannot take the place of {}", state.display())));
+    }
     let state = State::open(state, config)?;
     let header = export::peek(next, config)?;
     let (columns, change) = state.columns.follow(&header);
@@ -181,7 +185,7 @@ impl Run<'_> {
         let read = self.read(previous, &join, state_file, &reading);
         let suspect = |suspects: &[u64]| self.check_duplicates(export.as_ref(), suspects);
         let (old, new) = match (read, join.pile()) {
-            (Err(_), Some(key)) => return Err(suspect(&[key]).err().unwrap_or_else(too_many_alike)),
+            (Err(_), Some(key)) => return Err(suspect(&[key]).err().unwrap_or(Error::Collisions)),
             (read, _) => read?,
         };
         let mut statistics = Statistics {
@@ -279,7 +283,8 @@ impl Run<'_> {
         suspect: impl Fn(&[u64]) -> Result<(), Error> + Sync,
     ) -> Result<File, Error> {
         let comparing = Meter::new(self.watch, Phase::Comparing, join.shards() as u64);
-        let count = Rows { previous: old.rows, next: files.rows };
+        let key_bytes = old.keys.as_ref().map_or(0, |keys| keys.bytes() / old.rows.max(1));
+        let count = Rows { previous: old.rows, next: files.rows, key_bytes };
         let leftovers = settle::settle(join, self.config, count, &comparing, suspect)?;
         let failed = || Error::io("writing operations");
         let place = |name: &String| self.columns.names.iter().position(|other| other == name);
@@ -314,10 +319,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-fn too_many_alike() -> Error {
-    Error::Config(format!("more than {PILE_MAX} keys have the same hash; another seed helps"))
 }
 
 /// A result under a temporary name, gone with this value unless it is published.

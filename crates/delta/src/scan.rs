@@ -103,6 +103,20 @@ impl Scanner {
         Ok(self.row)
     }
 
+    /// The row that a text is, which was found well formed before and comes without its line end.
+    pub fn row<'t>(&'t mut self, text: &'t [u8]) -> Row<'t> {
+        self.begin(0);
+        let mut strides = text.chunks(STRIDE).enumerate();
+        let done = strides.try_for_each(|(number, bytes)| {
+            let mut stride = [0; STRIDE];
+            stride[..bytes.len()].copy_from_slice(bytes);
+            self.stride(text, number * STRIDE, specials(&stride), &mut |_| ControlFlow::Break(())).map(|_| ())
+        });
+        let done = done.and_then(|()| self.field_end(text.len(), text.len()));
+        done.expect("the row was well formed before");
+        Row { at: 0, text, ends: &self.ends, plain: self.plain }
+    }
+
     #[inline(always)]
     fn stride(
         &mut self,

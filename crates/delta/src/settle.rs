@@ -19,6 +19,10 @@ use std::{
 /// Key hashes that are looked at together when they may be duplicates.
 const SUSPECTS_MAX: usize = 1 << 16;
 
+/// A pass that has so many times the entries that it should have holds a pile of entries with one key hash: no spread of
+/// hashes makes it so large.
+const CROWD: usize = 8;
+
 /// Ranges that rows are spread over, at most, as long as a range need not be longer than what follows.
 const RANGES_MAX: u64 = 1024;
 const RANGE_ROWS_MAX: usize = 1 << 20;
@@ -41,6 +45,8 @@ pub(crate) struct Leftovers {
 pub(crate) struct Rows {
     pub previous: u64,
     pub next: u64,
+    /// Bytes of a previous key, on average: it is held beside the rows that it may belong to.
+    pub key_bytes: u64,
 }
 
 /// Shards that are settled at the same time.
@@ -57,7 +63,8 @@ pub(crate) fn settle(
     let (mut shards, scatter) = join.into_shards();
     // Those in memory go first, so that theirs is free when those on disk need some.
     shards.sort_by_key(|shard| shard.spilled.len() > 0);
-    let range_rows = (config.memory / 256).clamp(config.grain, RANGE_ROWS_MAX.max(config.grain)) as u64;
+    let each = 256 + usize::try_from(rows.key_bytes).unwrap_or(usize::MAX / 2);
+    let range_rows = (config.memory / each).clamp(config.grain, RANGE_ROWS_MAX.max(config.grain)) as u64;
     let ranges = |count: u64| Mutex::new(Ranges::new(count, range_rows.max(count / RANGES_MAX)));
     let shared = Shared {
         shards: Mutex::new(shards.into_iter()),
@@ -104,7 +111,7 @@ struct Shared {
 struct Settling {
     /// Key hashes of pairs of equal rows.
     seen: HashSet<u64, BuildHasherDefault<Hashed>>,
-    suspects: Vec<u64>,
+    suspects: HashSet<u64, BuildHasherDefault<Hashed>>,
     entries: Vec<Entry>,
     /// What is left over of a pass.
     next: Vec<[u64; 1]>,
@@ -125,12 +132,11 @@ impl Settling {
             let shard = shared.shards.lock().expect("nobody panics with it").next();
             let last = shard.is_none();
             if let Some(shard) = shard {
-                self.shard(&shard, shared, meter)?;
+                self.shard(&shard, shared, meter, &suspect)?;
                 meter.advance(1)?;
             }
-            if self.suspects.len() > SUSPECTS_MAX || last && !self.suspects.is_empty() {
-                suspect(&self.suspects)?;
-                self.suspects.clear();
+            if last && !self.suspects.is_empty() {
+                suspect(&self.suspects.drain().collect::<Vec<_>>())?;
             }
             if last {
                 return Ok(self.counts);
@@ -138,34 +144,45 @@ impl Settling {
         }
     }
 
-    fn shard(&mut self, shard: &Shard, shared: &Shared, meter: &Meter<'_>) -> Result<(), Error> {
+    fn shard(
+        &mut self,
+        shard: &Shard,
+        shared: &Shared,
+        meter: &Meter<'_>,
+        suspect: impl Fn(&[u64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let most = (shard.spilled.len() / 24).max(shard.matched.len() / 8);
         let passes = most.div_ceil(shared.grain).max(1);
         for pass in 0..passes {
             meter.check()?;
-            self.load(shard, shared, pass, passes).map_err(Error::io("reading a temporary file"))?;
+            let pile = self.load(shard, shared, pass, passes).map_err(Error::io("reading a temporary file"))?;
+            if let Some(key) = pile {
+                return Err(suspect(&[key]).err().unwrap_or(Error::Collisions));
+            }
             self.entries.sort_unstable_by_key(|entry| (entry.key, entry.row));
             let entries = std::mem::take(&mut self.entries);
             for group in entries.chunk_by(|left, right| left.key == right.key) {
                 self.group(group);
             }
             self.entries = entries;
-            self.suspects.sort_unstable();
-            self.suspects.dedup();
+            if self.suspects.len() > SUSPECTS_MAX {
+                suspect(&self.suspects.drain().collect::<Vec<_>>())?;
+            }
             self.hand_on(shared).map_err(Error::io("writing a temporary file"))?;
         }
         Ok(())
     }
 
-    /// Loads what belongs to a pass: equal pairs into `seen`, what waited into `entries`.
-    fn load(&mut self, shard: &Shard, shared: &Shared, pass: u64, passes: u64) -> io::Result<()> {
+    /// Loads what belongs to a pass: equal pairs into `seen`, what waited into `entries`. Answers the key hash of a pile, which
+    /// is not loaded to its end: it may have any size.
+    fn load(&mut self, shard: &Shard, shared: &Shared, pass: u64, passes: u64) -> io::Result<Option<u64>> {
         let here = |key: u64| ((key & 0xFFFF_FFFF) * passes) >> 32 == pass;
         self.seen.clear();
         self.entries.clear();
         let mut matched = shard.matched.read(&shared.scatter);
         while let Some([key]) = matched.numbers()? {
             if here(key) && !self.seen.insert(key) {
-                self.suspects.push(key);
+                self.suspects.insert(key);
             }
         }
         self.entries.extend(shard.table.iter().filter(|entry| here(entry.key)));
@@ -174,9 +191,19 @@ impl Settling {
             let entry = Entry::from_numbers(numbers);
             if here(entry.key) {
                 self.entries.push(entry);
+                if self.entries.len() > (CROWD * shared.grain as usize).max(4 * PILE_MAX) {
+                    return Ok(Some(self.largest_pile()));
+                }
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// The key hash of most entries.
+    fn largest_pile(&mut self) -> u64 {
+        self.entries.sort_unstable_by_key(|entry| entry.key);
+        let piles = self.entries.chunk_by(|left, right| left.key == right.key);
+        piles.max_by_key(|pile| pile.len()).map_or(0, |pile| pile[0].key)
     }
 
     /// Entries with the same key hash, ordered by row hash. Equal ones that met on disk delete each other here.
@@ -188,7 +215,7 @@ impl Settling {
             let pairs = of(Side::Previous).count().min(of(Side::Next).count());
             for _ in 0..pairs {
                 if !self.seen.insert(key) {
-                    self.suspects.push(key);
+                    self.suspects.insert(key);
                 }
             }
             self.previous.extend(of(Side::Previous).skip(pairs));
@@ -197,7 +224,7 @@ impl Settling {
         let (next, previous) = (&self.next[next..], &self.previous[previous..]);
         let some = !next.is_empty() || !previous.is_empty();
         if next.len() > 1 || previous.len() > 1 || some && self.seen.contains(&key) {
-            self.suspects.push(key);
+            self.suspects.insert(key);
         }
         // More of them are duplicates for certain, and the suspicion ends the delta.
         if next.len() <= PILE_MAX && previous.len() <= PILE_MAX {
@@ -243,5 +270,33 @@ impl Hasher for Hashed {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Watch, export::Hashes, join::Scratch, watch::Phase};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn a_pile_of_entries_on_disk_is_not_loaded_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { memory: 0, grain: 64, ..Config::new(folder.path()) };
+        let join = Join::new(&config, 0).unwrap();
+        let hashes: Vec<Hashes> = (0..300_000).map(|row| Hashes { key: 7, row }).collect();
+        join.batch(Side::Next, &hashes, 0, &mut Scratch::default()).unwrap();
+        let suspected = AtomicU64::new(0);
+        let suspect = |suspects: &[u64]| {
+            assert_eq!(suspects, [7]);
+            suspected.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        let rows = Rows { previous: 0, next: 300_000, key_bytes: 0 };
+        let meter = Meter::new(Watch::none(), Phase::Comparing, 64);
+        let settled = settle(join, &config, rows, &meter, suspect);
+        // Had all of them been looked at, they would have been left over, and the suspicion would have come last.
+        assert!(matches!(settled, Err(Error::Collisions)));
+        assert_eq!(suspected.into_inner(), 1);
     }
 }

@@ -178,6 +178,11 @@ impl KeyReader {
         Ok(KeyReader { path: None, blocks, with_hashes: false, keys: Texts::default() })
     }
 
+    /// Bytes of all that is read.
+    pub fn bytes(&self) -> u64 {
+        self.blocks.bytes()
+    }
+
     /// The next keys and the number of the first one's row; `None` after the last.
     pub fn next(&mut self) -> Result<Option<(u64, &Texts)>, Error> {
         let explain = |error| match &self.path {

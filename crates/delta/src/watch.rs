@@ -22,7 +22,7 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// A caller's eye and hand. The report is called from several threads, some hundred times a second at most.
+/// A caller's eye and hand. The report is called from several threads, for every piece of work: it must be quick.
 #[derive(Clone, Copy)]
 pub struct Watch<'w> {
     pub report: &'w (dyn Fn(Progress) + Sync),

@@ -170,6 +170,26 @@ fn line_ends_blank_lines_a_byte_order_mark_and_a_missing_last_line_end_are_no_ch
 }
 
 #[test]
+fn a_carriage_return_that_no_line_end_takes_is_text() {
+    check(
+        "PK,name\n1,x\n2,y\n",
+        "PK,name\n1,x\r\r\n2,\r\r\n",
+        expect![[r#"
+            ~ 0 PK='1' | PK='1' name='x\r'
+            ~ 1 PK='2' | PK='2' name='\r'
+        "#]],
+    );
+    // A row of nothing else is no blank line.
+    check(
+        "PK\n1\n",
+        "PK\n1\n\r\r\n",
+        expect![[r#"
+        + 0 PK='\r' | PK='\r'
+    "#]],
+    );
+}
+
+#[test]
 fn texts_arrive_as_they_are() {
     check(
         "PK,name\n",

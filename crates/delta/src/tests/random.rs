@@ -102,7 +102,7 @@ impl Shape {
         }
         let mut bits = style.bits.iter().cycle();
         let mut field = |text: &str| {
-            let must = text.contains([',', '"', '\n', '\r']) || text.contains('\u{FEFF}');
+            let must = text.contains([',', '"', '\n', '\u{FEFF}']) || text.ends_with('\r');
             let quoted = *bits.next().expect("cycles") || must;
             if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
         };
