@@ -18,6 +18,7 @@ WHAT (default: all)
 OPTIONS
   --rounds N       rounds of which the median counts (5)
   --seconds S      seconds of each measurement (2)
+  --only TEXT      cases of throughput whose name holds the text
   --puts N         puts of the flatness run (2000000; 20000000 is the full form)
   --others N       records of the loud table (2000000; 10000000 is the full form)
   --records N      items of the cold start (1000000; 5000000 is the full form)
@@ -32,6 +33,7 @@ pub struct Config {
     pub what: Vec<String>,
     pub rounds: usize,
     pub seconds: f64,
+    pub only: String,
     pub puts: u64,
     pub others: u64,
     pub records: u64,
@@ -53,12 +55,14 @@ impl Config {
         };
         let what = Vec::new();
         let (puts, others, records) = (2_000_000, 2_000_000, 1_000_000);
-        let mut config = Config { what, rounds: 5, seconds: 2.0, puts, others, records, peers: false, bench };
+        let mut config =
+            Config { what, rounds: 5, seconds: 2.0, only: String::new(), puts, others, records, peers: false, bench };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--rounds" => config.rounds = parse(&argument, &value()?)?,
                 "--seconds" => config.seconds = parse(&argument, &value()?)?,
+                "--only" => config.only = value()?,
                 "--puts" => config.puts = parse(&argument, &value()?)?,
                 "--others" => config.others = parse(&argument, &value()?)?,
                 "--records" => config.records = parse(&argument, &value()?)?,

@@ -58,6 +58,16 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
     }
 
+    /// Time that the process has spent on the processors so far, the kernel's for it included. Counted in ticks of ten
+    /// milliseconds.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // After the name, which may hold spaces: state, then ten numbers, then user and system time.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     pub fn client(&self) -> Result<Client> {
         Client::connect(self.addr)
     }

@@ -61,6 +61,7 @@ struct Found {
     rates: Vec<f64>,
     ratios: Vec<f64>,
     p99_ms: Vec<f64>,
+    cpu_us: Vec<f64>,
 }
 
 /// Servers in the order in which they run; the first is "hello".
@@ -90,15 +91,20 @@ pub fn run(config: &Config) -> Result<()> {
         setup::fill_partitions(server, "partitions", PARTITIONS / scale)?;
     }
     let mut found: Vec<Vec<Found>> =
-        CASES.iter().map(|_| field.servers.iter().map(|_| Found::default()).collect()).collect();
+        asked(config).map(|_| field.servers.iter().map(|_| Found::default()).collect()).collect();
     for round in 0..config.rounds {
         eprintln!("throughput: round {} of {}", round + 1, config.rounds);
-        for (case, found) in CASES.iter().zip(&mut found) {
+        for (case, found) in asked(config).zip(&mut found) {
             measure(config, &mut field, case, found)?;
         }
     }
-    print(&field, &found);
+    print(config, &field, &found);
     Ok(())
+}
+
+/// The cases that are wanted.
+fn asked(config: &Config) -> impl Iterator<Item = &'static Case> + use<'_> {
+    CASES.iter().filter(|case| case.name.contains(&config.only))
 }
 
 fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found]) -> Result<()> {
@@ -126,6 +132,7 @@ fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found])
                 Pool::build(request::QUERY, 5_000, true, |n| request::query("partitions", n * 7919 % partitions))
             }
         };
+        let before = server.cpu();
         let outcome = load::run(server.addr, case.connections, time, &mut pool)?;
         setup::clean(server.name, &outcome)?;
         eprintln!("{} x{} {}: {:.0}/s", case.name, case.connections, server.name, outcome.rate());
@@ -135,17 +142,27 @@ fn measure(config: &Config, field: &mut Field, case: &Case, found: &mut [Found])
         found.rates.push(outcome.rate());
         found.ratios.push(outcome.rate() / hello);
         found.p99_ms.push(outcome.percentile_ms(99.0));
+        found.cpu_us.push((server.cpu() - before).as_secs_f64() * 1e6 / outcome.requests as f64);
     }
     Ok(())
 }
 
-fn print(field: &Field, found: &[Vec<Found>]) {
+fn print(config: &Config, field: &Field, found: &[Vec<Found>]) {
     Report::title("Requests a second, one client thread on the same cores, stream on, signature checked");
-    let mut head =
-        vec!["operation", "connections", "hello", "streamfold", "p99 ms", "ratio to hello", "bar / reach", ""];
+    let mut head = vec![
+        "operation",
+        "connections",
+        "hello",
+        "streamfold",
+        "p99 ms",
+        "CPU us (hello)",
+        "ratio to hello",
+        "bar / reach",
+        "",
+    ];
     head.extend(field.servers.iter().skip(2).map(|peer| peer.name));
     Report::head(&head);
-    for (case, found) in CASES.iter().zip(found) {
+    for (case, found) in asked(config).zip(found) {
         let ratio = median(&found[1].ratios);
         let mut cells = vec![
             case.name.to_owned(),
@@ -153,6 +170,7 @@ fn print(field: &Field, found: &[Vec<Found>]) {
             number(median(&found[0].rates)),
             number(median(&found[1].rates)),
             format!("{:.2}", median(&found[1].p99_ms)),
+            format!("{:.1} ({:.1})", median(&found[1].cpu_us), median(&found[0].cpu_us)),
             format!("{ratio:.2}"),
         ];
         cells.extend(Report::verdict(ratio, case.bar));

@@ -39,6 +39,8 @@ const GREETING: &[u8] = b"retry: 1000\n\n";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for the one frame of an API request.
 const ONE_FRAME_WAIT: Duration = Duration::from_secs(10);
+/// A frame that brings no more entries of the log is small: a vote, and what two views make of it.
+const SMALL_FRAME: u64 = 8;
 /// Changes on the page of a table.
 const TABLE_CHANGES: usize = 50;
 
@@ -277,6 +279,7 @@ async fn produce(mut producing: Producing) {
     let latest = &feed.latest;
     let mut pace = Pace::new(producing.name.every());
     let mut sent: Option<String> = None;
+    let mut shown = Seq::ZERO;
     while !producing.finished() && !*inner.closing.borrow() {
         pace.take().await;
         let own = Arc::clone(&inner);
@@ -290,6 +293,12 @@ async fn produce(mut producing: Producing) {
         if sent.as_ref() != Some(&text) {
             latest.send_replace(frame(&text, built.now_ms));
             sent = Some(text);
+        }
+        if let Some((seq, _)) = built.of_log {
+            if seq.0.saturating_sub(shown.0) <= SMALL_FRAME {
+                pace.was_small();
+            }
+            shown = seq;
         }
         wait_for_a_reason(&inner, latest, &built).await;
     }

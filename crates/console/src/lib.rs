@@ -59,6 +59,22 @@ use std::sync::{Arc, Mutex};
 use tokio::{sync::watch, time::Instant};
 use wake::Head;
 
+/// First segments of the addresses that the console answers, the overview's, which is empty, aside.
+pub const SEGMENTS: [&str; 12] = [
+    "api",
+    "assets",
+    "buckets",
+    "dashboards",
+    "exports",
+    "feed",
+    "functions",
+    "health",
+    "metrics",
+    "schedules",
+    "tables",
+    "triggers",
+];
+
 /// The console of one database. Clones share it.
 #[derive(Clone)]
 pub struct Console(Arc<Inner>);

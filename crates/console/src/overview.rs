@@ -30,7 +30,9 @@ impl OverviewSource {
         let seq = inner.db.head();
         let now_ms = inner.db.now_ms();
         let vitals = Vitals::of(inner);
-        let tables = inner.db.tables();
+        let mut tables = inner.db.tables();
+        // Buckets' are shown as buckets.
+        tables.retain(|table| !db::is_internal(&table.spec.name));
         self.changed.retain(|id, _| tables.iter().any(|table| table.id == *id));
         let rows: Vec<Value> = tables.iter().take(TABLES_MAX).map(|table| self.table(inner, table)).collect();
         let views = (inner.config.views)();

@@ -1,4 +1,5 @@
-//! How often a producer may make a frame: at once when it was quiet, a few a second when it is not.
+//! How often a producer may make a frame: at once when it was quiet, sooner while each shows little, a few a second when
+//! much happens.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -32,6 +33,12 @@ impl Pace {
         let now = Instant::now();
         self.full_at = Some(self.full_at.map_or(now, |full_at| full_at.max(now)) + self.every);
     }
+
+    /// The frame just taken showed so little that it counts as a quarter of one: what people do one by one is seen one
+    /// by one.
+    pub fn was_small(&mut self) {
+        self.full_at = self.full_at.and_then(|full_at| full_at.checked_sub(self.every * 3 / 4));
+    }
 }
 
 #[cfg(test)]
@@ -55,5 +62,17 @@ mod tests {
         assert!(at[..4].iter().all(|ms| *ms <= 60), "a burst is quick: {at:?}");
         // To the bucket, the first of them was taken a gathering after the start.
         assert!(at[4..].iter().zip([200, 400, 600, 800]).all(|(ms, due)| (due..due + 20).contains(ms)), "{at:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_that_show_little_may_follow_sooner() {
+        let mut pace = Pace::new(Duration::from_millis(200));
+        let start = Instant::now();
+        for _ in 0..20 {
+            pace.take().await;
+            pace.was_small();
+        }
+        let all = start.elapsed().as_millis();
+        assert!((19 * 50 - 600..19 * 50).contains(&all), "20 frames took {all} ms");
     }
 }

@@ -35,5 +35,6 @@ pub use resource::{Expected, Record, Resource, ResourcePut};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{
     Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableClass, TableSpec, TableStats, TableUpdate, ViewSpec,
+    is_internal,
 };
 pub use write::{Answered, Op, RetryToken, Ticket, Transacted, Write, Written};

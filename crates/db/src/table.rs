@@ -68,6 +68,13 @@ impl TableSpec {
     }
 }
 
+/// Whether a table of this name is a room's own (a bucket's objects, say). Clients never come by one: their tables cannot
+/// have a colon in their names.
+#[must_use]
+pub fn is_internal(table_name: &str) -> bool {
+    table_name.contains(':')
+}
+
 /// A view's definition as it is stored with its output table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewSpec {

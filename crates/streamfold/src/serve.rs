@@ -16,6 +16,7 @@ use db::Db;
 use functions::Functions;
 use pipeline::Views;
 use project::Project;
+use s3::Buckets;
 use std::{
     collections::HashSet,
     io,
@@ -77,7 +78,10 @@ fn run(
     db: &Db,
     (claim, address): (server::Claim, SocketAddr),
 ) -> Result<(), Failure> {
+    let buckets = Buckets::open(db.clone(), &db::Env::real(), data, &place.region);
+    let buckets = buckets.map_err(|error| Failure::new(format!("the buckets cannot be opened: {error}")))?;
     let plan = project.map(|project| prepare(project, db)).transpose()?;
+    let _sweeping = buckets.start().map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
     if server.inject_conflicts > 0 {
@@ -109,9 +113,10 @@ fn run(
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let aws = wiring::aws(db, server, place, control.clone());
+        let s3 = wiring::s3(buckets.clone(), server, place);
         let running =
             Running { control: control.clone(), functions: functions.clone(), place: wiring::wire_place(place) };
-        let doors = wiring::doors(db, aws, server, dashboards, &views, &running);
+        let doors = wiring::doors(db, (aws, s3), server, dashboards, &views, &running);
         server::serve(listener, doors, server.connections as usize, signals.stop()).await;
         control.stop().await;
         functions.shutdown().await;

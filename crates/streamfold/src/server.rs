@@ -32,11 +32,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub struct Doors {
     pub aws: aws::Door,
+    pub s3: s3::Door,
     pub console: console::Console,
     pub intake: Arc<Intake>,
 }
 
-type Answer = Response<Either<aws::Body, console::Body>>;
+type Answer = Response<Either<aws::Body, Either<s3::Body, console::Body>>>;
 
 /// A runtime for the doors, with this many threads.
 pub fn runtime(threads: u16) -> io::Result<tokio::runtime::Runtime> {
@@ -145,20 +146,47 @@ fn spawn(
     });
 }
 
+/// Whose a request is.
+enum Claimed {
+    Json,
+    Buckets,
+    Page,
+}
+
 impl Doors {
     async fn answer(&self, connection: u64, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
-        if !is_api(&parts) {
-            return self.page(parts, body).await.map(Either::Right);
+        match self.claimed(&parts) {
+            Claimed::Json => self.json(connection, parts, body).await.map(Either::Left),
+            // Objects may have any length: their bodies are taken in as they come.
+            Claimed::Buckets => {
+                self.s3.handle(Request::from_parts(parts, body)).await.map(Either::Left).map(Either::Right)
+            }
+            Claimed::Page => self.page(parts, body).await.map(Either::Right).map(Either::Right),
         }
+    }
+
+    /// Whose a request is. Posts to the root that nobody names are the JSON doors': nobody else takes posts there.
+    fn claimed(&self, parts: &Parts) -> Claimed {
+        if aws::Door::claims(parts) {
+            Claimed::Json
+        } else if self.s3.claims(parts) {
+            Claimed::Buckets
+        } else if parts.method == Method::POST && parts.uri.path() == "/" {
+            Claimed::Json
+        } else {
+            Claimed::Page
+        }
+    }
+
+    async fn json(&self, connection: u64, parts: Parts, body: Incoming) -> Response<aws::Body> {
         let asked = aws::Asked::of(&parts);
-        let answer = match self.intake.take(body, asked.bytes_max(), aws::Door::is_packed(&parts)).await {
+        match self.intake.take(body, asked.bytes_max(), aws::Door::is_packed(&parts)).await {
             // Its room is kept until there is an answer: the request is held, decoded, as long.
             Ok((body, _room)) => self.aws.handle(connection, asked, parts, body).await,
             Err(Unread::TooLarge) => self.aws.too_large(&asked),
             Err(Unread::Broken(why)) => self.aws.malformed(&asked, &why),
-        };
-        answer.map(Either::Left)
+        }
     }
 
     /// The console's answer. It reads few bodies: what the guard refuses is not taken in.
@@ -173,9 +201,4 @@ impl Doors {
             Err(Unread::Broken(why)) => console::unread(&why),
         }
     }
-}
-
-/// Whether AWS's doors answer: they claim the request, or it posts to the root, where nobody else takes posts.
-fn is_api(parts: &Parts) -> bool {
-    aws::Door::claims(parts) || (parts.method == Method::POST && parts.uri.path() == "/")
 }

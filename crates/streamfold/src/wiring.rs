@@ -28,15 +28,25 @@ pub fn aws(db: &Db, server: &Server, place: &Place, control: Control) -> aws::Do
     aws::Door::with_control(db.clone(), config, control)
 }
 
+/// The door to buckets.
+pub fn s3(buckets: s3::Buckets, server: &Server, place: &Place) -> s3::Door {
+    let keys = server.all_keys().map(|(id, secret, read_only)| s3::AccessKey {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+        access: if read_only { s3::Access::Read } else { s3::Access::Write },
+    });
+    s3::Door::new(buckets, s3::Config { place: wire_place(place), keys: keys.collect(), others: &console::SEGMENTS })
+}
+
 /// Where AWS would be, as ARNs say it.
 pub fn wire_place(place: &Place) -> aws::Place {
     aws::Place { region: place.region.clone(), account: place.account.clone() }
 }
 
-/// Both doors. Call it inside the runtime.
+/// All doors. Call it inside the runtime.
 pub fn doors(
     db: &Db,
-    aws: aws::Door,
+    (aws, s3): (aws::Door, s3::Door),
     server: &Server,
     dashboards: &[project::Dashboard],
     views: &Arc<Views>,
@@ -76,7 +86,7 @@ pub fn doors(
         hands: hands(server, running),
     };
     let intake = Arc::new(Intake::new(server.memory, aws::REQUEST_BYTES_MAX));
-    Doors { aws, console: Console::new(db.clone(), config), intake }
+    Doors { aws, s3, console: Console::new(db.clone(), config), intake }
 }
 
 /// What a closure of the console asks of `running`.

@@ -33,11 +33,14 @@ impl Place {
         format!("{}/stream/{}", self.table_arn(&stream.table_name), time::label(stream.created_ms))
     }
 
-    /// The stream of an ARN, if it can still be read.
+    /// The stream of an ARN, if it is of a client's table and can still be read.
     #[must_use]
     pub fn stream(&self, db: &Db, arn: &str) -> Option<Arc<Stream>> {
         let (table, _) = arn.split_once("/stream/")?;
         let name = table_name(table);
+        if db::is_internal(name) {
+            return None;
+        }
         db.streams().into_iter().find(|stream| stream.table_name == name && self.stream_arn(stream) == arn)
     }
 }

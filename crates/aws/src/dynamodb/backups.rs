@@ -56,11 +56,10 @@ pub(crate) fn update(call: &Call<'_>) -> Result<Step, Fault> {
 }
 
 fn check_table(call: &Call<'_>, name: &str) -> Result<(), Fault> {
-    let name = wire::names::table_name(name);
-    match call.door.db.table(name) {
+    match call.clients_table(name) {
         Some(_) => Ok(()),
         // Not ResourceNotFoundException: AWS's backup operations have an error of their own.
-        None => Err(Fault::new(Code::TableNotFound, format!("Table not found: {name}"))),
+        None => Err(Fault::new(Code::TableNotFound, format!("Table not found: {}", wire::names::table_name(name)))),
     }
 }
 

@@ -27,12 +27,17 @@ use std::sync::Arc;
 impl Call<'_> {
     /// The table a data operation names, by name or ARN.
     fn table(&self, name: &str) -> Result<Arc<Table>, Fault> {
-        self.door.db.table(wire::names::table_name(name)).ok_or_else(Fault::no_table)
+        self.clients_table(name).ok_or_else(Fault::no_table)
     }
 
     /// The table a control operation names.
     fn table_named(&self, name: &str) -> Result<Arc<Table>, Fault> {
+        self.clients_table(name).ok_or_else(|| Fault::no_table_named(wire::names::table_name(name)))
+    }
+
+    /// A table of clients', by name or ARN: those of other rooms are not there for this door.
+    fn clients_table(&self, name: &str) -> Option<Arc<Table>> {
         let name = wire::names::table_name(name);
-        self.door.db.table(name).ok_or_else(|| Fault::no_table_named(name))
+        self.door.db.table(name).filter(|_| !db::is_internal(name))
     }
 }

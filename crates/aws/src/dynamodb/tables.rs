@@ -157,12 +157,12 @@ fn class(class: Option<&Text<'_>>) -> Result<Option<TableClass>, Fault> {
 
 pub(crate) fn delete(call: &Call<'_>) -> Result<Step, Fault> {
     let input: TableInput<'_> = json::decode(call.body)?;
-    let name = wire::names::table_name(control_table(input.table.as_ref(), 1)?);
+    let table = call.table_named(control_table(input.table.as_ref(), 1)?)?;
     let busy = |table: &Table| !indexes::creating(table).is_empty() && !table.spec.deletion_protection;
-    if call.door.db.table(name).is_some_and(|table| busy(&table)) {
+    if busy(&table) {
         return Err(indexes::in_use("Cannot delete table while indexes are being created, updated, or deleted."));
     }
-    Ok(described(call.door.db.delete_table(name), Told { status: Some("DELETING"), gone: None }))
+    Ok(described(call.door.db.delete_table(&table.spec.name), Told { status: Some("DELETING"), gone: None }))
 }
 
 pub(crate) fn describe(call: &Call<'_>) -> Result<Step, Fault> {
@@ -181,7 +181,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Step, Fault> {
     checks.finish()?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(LIST_MAX);
     let start = input.start.as_deref().unwrap_or_default();
-    let tables = call.door.db.tables();
+    let mut tables = call.door.db.tables();
+    tables.retain(|table| !db::is_internal(&table.spec.name));
     let after = tables.partition_point(|table| table.spec.name.as_str() <= start);
     let page = &tables[after..tables.len().min(after + limit)];
     let mut out = Vec::with_capacity(1024);

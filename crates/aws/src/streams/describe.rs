@@ -79,7 +79,7 @@ pub(crate) fn list_streams(call: &Call<'_>) -> Result<Step, Fault> {
     let config = &call.door.config;
     let name = input.table.as_deref().map(names::table_name);
     let mut streams = call.door.db.streams();
-    streams.retain(|stream| name.is_none_or(|name| stream.table_name == name));
+    streams.retain(|stream| !db::is_internal(&stream.table_name) && name.is_none_or(|name| stream.table_name == name));
     // By position, so that a page goes on where the last one ended even if a stream has gone meanwhile.
     let after = match input.start.as_deref() {
         None => 0,

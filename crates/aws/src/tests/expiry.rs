@@ -2,7 +2,7 @@
 
 use super::*;
 use db::{Op, TableUpdate, ViewSpec, Write};
-use item::{Item, Origin, Value};
+use item::{Item, Number, Origin, Value};
 
 #[test]
 fn time_to_live_is_turned_on_and_off() {
@@ -109,13 +109,18 @@ fn items_are_deleted_when_their_time_has_come() {
 
 #[test]
 fn expired_items_stay_as_long_as_the_delay_says() {
-    let house = House::build(|_| {}, |options, env| Db::open(Options { expiry_delay_ms: 60_000, ..options }, env));
-    house.ok("CreateTable", VOTES);
-    house.ok("UpdateTimeToLive", &TTL.replace('\'', "\""));
-    house.ok("PutItem", &format!(r#"{{"TableName":"votes","Item":{{"id":{{"S":"1"}},"expires":{{"N":"{NOW}"}}}}}}"#));
+    let house = House::build(
+        |_| {},
+        |options, env| Db::open_stepped(Options { expiry_delay_ms: 60_000, ..options }, env, &SimStore::new()),
+    );
+    let expires = Value::N(Number::from(NOW));
+    put_expiring(&house, Item::from_iter([("id", Value::S("1".into())), ("expires", expires)]));
     for (ahead_ms, count) in [(0, 1), (59_000, 1), (1_000, 0)] {
         house.world.advance_ms(ahead_ms);
         house.db.chores(false).expect("the chores are done");
+        while !house.db.is_idle() {
+            house.db.step();
+        }
         assert_eq!(house.json("Scan", r#"{"TableName":"votes"}"#)["Count"], count, "{ahead_ms} ms ahead");
     }
 }
@@ -123,19 +128,23 @@ fn expired_items_stay_as_long_as_the_delay_says() {
 #[test]
 fn the_status_says_when_all_items_are_known() {
     let house = House::stepped();
+    put_expiring(&house, Item::from_iter([("id", Value::S("1".into()))]));
+    let status = || house.json("DescribeTimeToLive", r#"{"TableName":"votes"}"#)["TimeToLiveDescription"].to_string();
+    assert_eq!(status(), r#"{"AttributeName":"expires","TimeToLiveStatus":"ENABLING"}"#);
+    house.db.chores(false).expect("the chores are done");
+    assert_eq!(status(), r#"{"AttributeName":"expires","TimeToLiveStatus":"ENABLED"}"#);
+}
+
+/// A table of votes with this one, whose items expire from then on; in a house whose database is stepped.
+fn put_expiring(house: &House, item: Item) {
     let schema =
         item::KeySchema { partition: item::KeyAttribute { name: "id".into(), kind: item::KeyKind::S }, sort: None };
     let table = house.db.create_table(db::TableSpec::new("votes", schema)).wait().expect("it is created");
-    let item = Item::from_iter([("id", Value::S("1".into()))]);
     let key = table.spec.key.key_of(&item).expect("a key");
     let write = Write { table: table.id, key, op: Op::Put(item), condition: None, origin: Origin::Client };
     house.db.write(write, None).wait().expect("it is written");
     let update = TableUpdate { ttl: Some(Some("expires".into())), ..TableUpdate::default() };
     house.db.update_table("votes", update).wait().expect("it is changed");
-    let status = || house.json("DescribeTimeToLive", r#"{"TableName":"votes"}"#)["TimeToLiveDescription"].to_string();
-    assert_eq!(status(), r#"{"AttributeName":"expires","TimeToLiveStatus":"ENABLING"}"#);
-    house.db.chores(false).expect("the chores are done");
-    assert_eq!(status(), r#"{"AttributeName":"expires","TimeToLiveStatus":"ENABLED"}"#);
 }
 
 #[test]

@@ -199,3 +199,41 @@ fn limits_and_endpoints_are_told() {
         expect_test::expect![[r#"{"Endpoints":[{"Address":"localhost","CachePeriodInMinutes":1440}]}"#]],
     );
 }
+
+#[test]
+fn tables_of_other_rooms_are_not_there_for_clients() {
+    let house = House::new();
+    house.ok("CreateTable", VOTES);
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/room:own";
+    let votes = house.db.table("votes").expect("it was created");
+    let own =
+        db::TableSpec { name: "room:own".into(), stream: Some(db::StreamViewType::NewImage), ..votes.spec.clone() };
+    house.db.create_table(own).wait().expect("the room creates it");
+    assert_eq!(house.ask("ListTables", "{}"), r#"{"TableNames":["votes"]}"#);
+    assert_eq!(house.ask("ListStreams", "{}"), r#"{"Streams":[]}"#);
+    let asked = [
+        ("DescribeTable", ""),
+        ("DeleteTable", ""),
+        ("UpdateTable", ",'DeletionProtectionEnabled':true"),
+        ("PutItem", ",'Item':{'id':{'S':'1'}}"),
+        ("GetItem", ",'Key':{'id':{'S':'1'}}"),
+        ("Scan", ""),
+        ("DescribeContinuousBackups", ""),
+    ];
+    let answers = asked
+        .map(|(operation, rest)| house.ask(operation, &format!("{{'TableName':'{arn}'{rest}}}").replace('\'', "\"")));
+    expect_test::expect![[r#"
+        400 ResourceNotFoundException: Requested resource not found: Table: room:own not found
+        400 ResourceNotFoundException: Requested resource not found: Table: room:own not found
+        400 ResourceNotFoundException: Requested resource not found: Table: room:own not found
+        400 ResourceNotFoundException: Requested resource not found
+        400 ResourceNotFoundException: Requested resource not found
+        400 ResourceNotFoundException: Requested resource not found
+        400 TableNotFoundException: Table not found: room:own"#]]
+    .assert_eq(&answers.join("\n"));
+    let label = house.db.streams()[0].created_ms;
+    let stream = format!("{arn}/stream/{}", wire::time::label(label));
+    let described = house.ask("DescribeStream", &format!(r#"{{"StreamArn":"{stream}"}}"#));
+    assert!(described.starts_with("400 ResourceNotFoundException"), "{described}");
+    assert!(house.db.table("room:own").is_some_and(|table| house.db.stats(table.id).items == 0));
+}

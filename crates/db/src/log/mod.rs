@@ -31,7 +31,7 @@ const INDEXES_KEPT: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub dir: PathBuf,
-    /// Size to which segments are pre-zeroed; one grows past it only for a frame larger than a segment.
+    /// Size to which spare segments are pre-zeroed.
     pub segment_bytes: u64,
 }
 

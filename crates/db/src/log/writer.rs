@@ -19,12 +19,18 @@ use std::{
     },
 };
 
+/// Size of a segment that the sequencer zeroes itself, since no spare is ready: at the first start, or when more is
+/// written than maintenance keeps up with. Writers wait for it, so it is small.
+const HURRIED_BYTES: u64 = 4 << 20;
+
 /// Appends to the last segment of a [`Log`].
 pub(crate) struct Writer {
     pub log: Arc<Log>,
     active: Arc<Segment>,
     /// Where the next frame goes; ahead of the segment's visible end until it is published.
     end: u64,
+    /// Size of the segment's file; it grows past it only for a frame that would fit into no segment.
+    room: u64,
     /// Checksum of the last frame.
     chain: u64,
     /// Position of the next entry.
@@ -39,7 +45,8 @@ impl Writer {
     pub fn new(log: Arc<Log>, active: Arc<Segment>, chain: u64, next: Seq) -> Writer {
         let end = active.end();
         let synced = Arc::new(Synced { upto: AtomicU64::new(next.0 - 1), failed: AtomicBool::new(false) });
-        Writer { log, active, end, chain, next, synced, builder: Builder::default() }
+        let room = room(&active);
+        Writer { log, active, end, room, chain, next, synced, builder: Builder::default() }
     }
 
     /// Position of the next entry.
@@ -56,7 +63,7 @@ impl Writer {
     /// written of the frame yet, so a failure (no space left) leaves the log as it was.
     pub fn make_room(&mut self, totals: usize) -> io::Result<()> {
         let needed = self.end + self.builder.span(totals);
-        if needed <= self.log.layout.segment_bytes || self.end == START {
+        if needed <= self.room || self.end == START {
             return Ok(());
         }
         self.rotate()
@@ -98,7 +105,7 @@ impl Writer {
         let header = SegmentHeader::new(self.log.identity, number, self.next, previous);
         let segment = Arc::new(self.log.create_segment(header)?);
         let sealed = std::mem::replace(&mut self.active, segment.clone());
-        self.end = START;
+        (self.end, self.room) = (START, room(&self.active));
         self.log.segments.write().expect("no holder panics").push(segment);
         self.log.spare.state.lock().expect("no holder panics").sealed.push(sealed);
         self.log.spare.wanted.notify_all();
@@ -161,7 +168,7 @@ impl Log {
             Some(file) => (file, self.layout.spare()),
             None => {
                 let name = self.layout.hurried();
-                (zeroed(&*self.disk, &name, self.layout.segment_bytes)?, name)
+                (zeroed(&*self.disk, &name, HURRIED_BYTES.min(self.layout.segment_bytes))?, name)
             }
         };
         file.write_at(&header.encode(), 0)?;
@@ -172,6 +179,11 @@ impl Log {
         self.disk.sync_dir(&self.layout.dir).map_err(io::Error::other)?;
         Ok(Segment::new(header, path, file))
     }
+}
+
+/// Bytes that may be written into a segment without its file growing. One whose size cannot be told counts as full.
+fn room(segment: &Segment) -> u64 {
+    segment.file.size().unwrap_or(0)
 }
 
 /// Creates a file of zeros whose blocks are allocated, so that later writes change no metadata and `fdatasync` is one

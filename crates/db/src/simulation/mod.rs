@@ -643,3 +643,28 @@ fn nobody_waits_for_a_sequencer_that_panicked() {
     let why = db.status().poisoned.expect("says so");
     assert!(why.contains("panicked"), "{why}");
 }
+
+#[test]
+fn a_first_start_waits_for_a_few_megabytes_only_and_what_follows_them_is_found_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let open = || Db::open(Options { memory: 64 << 20, ..Options::new(dir.path()) }, Env::real()).expect("opens");
+    let db = open();
+    let first = dir.path().join("log/000000000001.seg");
+    assert_eq!(std::fs::metadata(&first).expect("is there").len(), 4 << 20);
+    let table = db.create_table(TableSpec::new("votes", key_schema("id", KeyKind::S))).wait().expect("creates");
+    for n in 0..30 {
+        let (key, op) = (key(&n.to_string()), Op::Put(vote(&n.to_string(), 1, 300_000)));
+        let write = Write { table: table.id, key, op, condition: None, origin: Origin::Client };
+        db.write(write, None).wait().expect("written");
+    }
+    let before = db.stats(table.id);
+    assert_eq!(before.items, 30);
+    db.close().expect("closes");
+    drop(db);
+    assert_eq!(std::fs::metadata(&first).expect("is there").len(), 4 << 20);
+    let db = open();
+    let table = db.table("votes").expect("is there");
+    assert_eq!(db.recount(&table).expect("reads").fingerprint, before.fingerprint);
+    let read = StreamRead { table: table.id, shard: None, from: Seq::ZERO, records_max: 100, bytes_max: 64 << 20 };
+    assert_eq!(db.changes(&read).expect("reads").changes.len(), 30);
+}

@@ -220,12 +220,14 @@ impl Lsm {
     pub(super) fn rotate(&self) {
         let core = &self.core;
         let mut active = core.active();
-        if active.buffer.is_empty() {
+        let newest = core.applied.load(Ordering::Acquire).max(core.readers.head());
+        // Groups that are in the log and nowhere else leave no row, and move the mark all the same: up to there the log
+        // may be trimmed.
+        if active.buffer.is_empty() && newest < core.marked().max(1) {
             return;
         }
-        let newest = core.applied.load(Ordering::Acquire).max(core.readers.head());
         active.insert(InternalValue::from_components(MARK, Slice::empty(), newest + SHIFT, ValueType::Value));
-        let buffer = core.tree.rotate_memtable().expect("the buffer has a row");
+        let buffer = core.tree.rotate_memtable().expect("the mark is a row");
         let sealed = std::mem::replace(&mut *active, Active::new(core.tree.active_memtable()));
         core.paced.store(0, Ordering::Relaxed);
         core.work().sealed.push_back(Sealed { buffer, bytes: sealed.bytes, newest });
@@ -373,6 +375,12 @@ impl Core {
 
     fn active(&self) -> MutexGuard<'_, Active> {
         self.active.lock().expect("inserting does not panic")
+    }
+
+    /// One past the newest position that a sealed buffer or a table is marked with.
+    fn marked(&self) -> u64 {
+        let sealed = self.work().sealed.back().map(|sealed| sealed.newest + 1);
+        sealed.unwrap_or_default().max(self.persisted.load(Ordering::Acquire))
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {

@@ -94,7 +94,9 @@ impl Map {
 
     pub(super) fn rotate(&self) {
         let mut state = self.write();
-        if state.dirty == 0 || state.failure.is_some() {
+        let newest = state.applied.max(self.readers.head());
+        let marked = state.persisted.map_or(1, |persisted| persisted + 1);
+        if state.dirty == 0 && newest < marked || state.failure.is_some() {
             return;
         }
         if let Some(hook) = &*self.hook.lock().expect("the hook does not panic")
@@ -103,7 +105,6 @@ impl Map {
             state.failure = Some(error.to_string());
             return;
         }
-        let newest = state.applied.max(self.readers.head());
         state.dirty = 0;
         state.persisted = Some(newest);
         let needed = self.readers.thin_out(newest);

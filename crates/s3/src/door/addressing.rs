@@ -9,10 +9,6 @@ use s3s::{
 /// Hosts that buckets stand before, as in `BUCKET.s3.localhost`. The longer one first.
 const BASES: [&str; 2] = ["s3.localhost", "localhost"];
 
-/// First segments of paths that are the console's, unless a request is signed for S3.
-const PAGES: [&str; 10] =
-    ["", "tables", "dashboards", "feed", "api", "assets", "metrics", "health", "functions", "exports"];
-
 /// What tells an unsigned request of an S3 client from a browser's: headers of these names, or that begin so.
 const HEADERS: [&str; 8] = [
     "x-amz-acl",
@@ -70,9 +66,9 @@ fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether a request is for this door, given which buckets there are. The JSON doors come first: what names an operation
-/// of theirs is not asked about.
-pub(super) fn is_claimed(parts: &Parts, is_bucket: impl Fn(&str) -> bool) -> bool {
+/// Whether a request is for this door, given the first segments of others' paths and which buckets there are. The JSON
+/// doors come first: what names an operation of theirs is not asked about.
+pub(super) fn is_claimed(parts: &Parts, others: &[&str], is_bucket: impl Fn(&str) -> bool) -> bool {
     if let Some(service) = service(parts) {
         return service == "s3";
     }
@@ -82,7 +78,7 @@ pub(super) fn is_claimed(parts: &Parts, is_bucket: impl Fn(&str) -> bool) -> boo
         return true;
     }
     let (first, _) = first_segment(parts.uri.path());
-    if PAGES.contains(&first) {
+    if first.is_empty() || others.contains(&first) {
         return false;
     }
     let is_own = |name: &http::HeaderName| {
@@ -127,8 +123,9 @@ mod tests {
     #[test]
     fn a_request_is_claimed_by_its_signature_its_headers_or_its_bucket() {
         let is_bucket = |name: &str| ["cats", "tables"].contains(&name);
-        let claimed =
-            |method: &str, uri: &str, headers: &[(&str, &str)]| is_claimed(&request(method, uri, headers), is_bucket);
+        let claimed = |method: &str, uri: &str, headers: &[(&str, &str)]| {
+            is_claimed(&request(method, uri, headers), &["tables"], is_bucket)
+        };
         for uri in ["/", "/cats/k", "/tables/x", "/none"] {
             assert!(claimed("GET", uri, &[("authorization", &signed("s3"))]), "{uri}");
             assert!(!claimed("GET", uri, &[("authorization", &signed("lambda"))]), "{uri}");

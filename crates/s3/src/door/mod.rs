@@ -55,6 +55,8 @@ pub struct Config {
     pub place: Place,
     /// Access keys whose signatures are checked. Empty: signatures are taken as given.
     pub keys: Vec<AccessKey>,
+    /// First segments of paths that are somebody else's, unless a request is signed for S3.
+    pub others: &'static [&'static str],
 }
 
 /// An access key, its secret and what it allows.
@@ -149,7 +151,7 @@ impl Door {
     /// Whether a request is for this door. The JSON doors are asked first.
     #[must_use]
     pub fn claims(&self, parts: &Parts) -> bool {
-        addressing::is_claimed(parts, |name| self.shared.buckets.bucket(name).is_ok())
+        addressing::is_claimed(parts, self.shared.config.others, |name| self.shared.buckets.bucket(name).is_ok())
     }
 
     /// Answers a request, reading its body as it comes.
