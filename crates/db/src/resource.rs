@@ -5,7 +5,7 @@
 //! of a few kilobytes, not for data.
 
 use crate::FollowerId;
-use item::{Item, TableId};
+use item::{Item, Origin, TableId};
 use std::sync::Arc;
 
 /// Most resources of all kinds together; AWS keeps as many parameters, and fewer of all else.
@@ -69,6 +69,8 @@ impl ResourcePut {
 pub struct Record {
     pub resource: FollowerId,
     pub shard: u16,
+    /// Who puts it.
+    pub origin: Origin,
     pub item: Item,
 }
 

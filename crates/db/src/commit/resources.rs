@@ -8,7 +8,7 @@ use crate::{
     resource::{BODY_BYTES_MAX, RESOURCES_MAX},
     rows,
 };
-use item::{Origin, Seq, TableId, codec};
+use item::{Seq, TableId, codec};
 use std::sync::Arc;
 
 impl Core {
@@ -99,7 +99,7 @@ impl Core {
         let entry = ChangeEntry {
             table: TableId(record.resource.0),
             shard: record.shard,
-            origin: Origin::Client,
+            origin: record.origin,
             call: token.map(entry::call_of),
             old: None,
             new: Some(&image),
@@ -217,6 +217,7 @@ mod tests {
         let record = |at: usize| Record {
             resource: stream.id,
             shard: u16::try_from(at % 2).expect("small"),
+            origin: Origin::Client,
             item: Item::from_iter([("data", Value::S(format!("r{at}")))]),
         };
         let token = RetryToken { id: [3; 16], request: 5, repeat: false };
