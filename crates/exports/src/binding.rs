@@ -8,8 +8,8 @@ pub const BINDING: &str = "export-binding";
 
 /// Default of [`Binding::registry`].
 pub const REGISTRY: &str = "registry";
-/// Most files that a version can be made to wait for.
-pub const FILES_MAX: u32 = 10_000;
+/// Most files of a version.
+pub const FILES_MAX: u32 = 1000;
 
 /// Where exports arrive: `PREFIX TENANT/TABLE/EXPORT_VERSION/FILE.gz` in a bucket; and what becomes of them.
 #[derive(Clone, Debug, PartialEq)]

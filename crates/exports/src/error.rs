@@ -19,6 +19,8 @@ pub enum Error {
     #[error("{doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
+    Delta(#[from] delta::Error),
+    #[error(transparent)]
     Db(#[from] db::Error),
 }
 

@@ -2,6 +2,7 @@
 //! back.
 
 use crate::fields;
+use db::FollowerId;
 use item::{Item, TableId, Value};
 
 /// Where an execution is.
@@ -227,13 +228,16 @@ pub struct Execution {
     pub applied: u64,
     pub stream: Option<String>,
     pub target: Option<String>,
+    /// That of the lock it was carried out under last.
+    pub token: u64,
     /// The marker object was seen.
     pub(crate) marked: bool,
     /// Name of the files that the delta writes; a new one for each try.
     pub(crate) attempt: Option<String>,
     /// The binding as it was when the execution was locked.
     pub(crate) binding: Option<Item>,
-    /// The target's incarnation.
+    /// The incarnations of the stream and of the target.
+    pub(crate) stream_id: Option<FollowerId>,
     pub(crate) target_id: Option<TableId>,
 }
 
@@ -260,9 +264,11 @@ impl Execution {
             applied: 0,
             stream: None,
             target: None,
+            token: 0,
             marked: false,
             attempt: None,
             binding: None,
+            stream_id: None,
             target_id: None,
         }
     }
@@ -298,6 +304,12 @@ impl Execution {
         }
     }
 
+    /// Ends a step and begins the next one.
+    pub(crate) fn advance(&mut self, step: Step, outcome: Outcome, now_ms: u64) {
+        self.end(step, outcome, now_ms);
+        self.begin(Step::ALL[step.number()], now_ms);
+    }
+
     pub(crate) fn end(&mut self, step: Step, outcome: Outcome, now_ms: u64) {
         self.begin(step, now_ms);
         let record = self.record_mut(step).expect("it has begun");
@@ -331,6 +343,7 @@ impl Execution {
             ("published", fields::number(self.published)),
             ("applied", fields::number(self.applied)),
             ("marked", Value::Bool(self.marked)),
+            ("token", fields::number(self.token)),
         ]);
         fields::put(&mut item, "started_ms", self.started_ms.map(fields::number));
         fields::put(&mut item, "ended_ms", self.ended_ms.map(fields::number));
@@ -342,6 +355,7 @@ impl Execution {
         fields::put(&mut item, "target", self.target.as_ref().map(fields::text));
         fields::put(&mut item, "attempt", self.attempt.as_ref().map(fields::text));
         fields::put(&mut item, "binding", self.binding.clone().map(Value::M));
+        fields::put(&mut item, "stream_id", self.stream_id.map(|id| fields::number(u64::from(id.0))));
         fields::put(&mut item, "target_id", self.target_id.map(|id| fields::number(u64::from(id.0))));
         item
     }
@@ -368,9 +382,11 @@ impl Execution {
             applied: fields::get_number(item, "applied").unwrap_or_default(),
             stream: fields::get_text(item, "stream"),
             target: fields::get_text(item, "target"),
+            token: fields::get_number(item, "token").unwrap_or_default(),
             marked: fields::get_flag(item, "marked"),
             attempt: fields::get_text(item, "attempt"),
             binding: fields::get_map(item, "binding").cloned(),
+            stream_id: fields::get_number(item, "stream_id").map(FollowerId),
             target_id: fields::get_number(item, "target_id").map(TableId),
         })
     }
