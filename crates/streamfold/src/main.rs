@@ -4,9 +4,11 @@
 //! does it, behind the sockets of `server` and `intake`; `banner`, `fills` and `failure` are what a person sees of it.
 
 mod banner;
+mod bindings;
 mod check;
 mod cli;
 mod client;
+mod exported;
 mod failure;
 mod fills;
 mod intake;
