@@ -12,8 +12,8 @@
 //! | `GET triggers/UUID/quarantine?after=ID` | `{keys: [..], next}`: parked keys with their records |
 //! | `POST triggers/UUID/quarantine/ID/retry`, `.../drop` | calls with the key's records again; gives up the first one |
 //! | `GET schedules` | `{schedules: [..]}`: definition, next moments, latest run |
-//! | `GET exports?table=TENANT/TABLE&most=COUNT` | `{executions: [..], tables: [..], bindings: [..], counts}`: executions newest first, 50 unless more are asked for |
-//! | `GET exports/TENANT/TABLE/VERSION` | `{execution}`: status, steps, statistics, why it is held and some of its operations |
+//! | `GET exports?table=TENANT/TABLE&most=COUNT` | `{at, executions: [..], tables: [..], bindings: [..], counts}`: executions newest first, 50 unless more are asked for |
+//! | `GET exports/TENANT/TABLE/VERSION` | `{at, execution}`: status, steps, statistics, why it is held and some of its operations |
 //! | `POST exports/TENANT/TABLE/VERSION/retry`, `.../release`, `.../reject` | `{done}`, a sentence |
 //! | `POST schedules/NAME/run` | calls its function once, now |
 //!

@@ -76,6 +76,7 @@ pub async fn api(inner: &Arc<Inner>, table: Option<String>, most: Option<String>
         let exports = (own.config.exports)();
         let executions = (own.config.executions)(table.as_deref(), most)?;
         Ok(json!({
+            "at": own.db.now_ms(),
             "executions": executions.iter().map(|row| full(row, &exports.tables)).collect::<Vec<Value>>(),
             "tables": exports.tables.iter().map(self::table).collect::<Vec<Value>>(),
             "bindings": exports.bindings.iter().map(binding).collect::<Vec<Value>>(),
@@ -90,7 +91,7 @@ pub async fn api_one(inner: &Arc<Inner>, table: String, version: String) -> Resp
     let own = Arc::clone(inner);
     answer(move || {
         let row = (own.config.execution)(&table, &version)?;
-        Ok(json!({ "execution": full(&row, &(own.config.exports)().tables) }))
+        Ok(json!({ "at": own.db.now_ms(), "execution": full(&row, &(own.config.exports)().tables) }))
     })
     .await
 }
