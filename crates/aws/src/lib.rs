@@ -1,5 +1,5 @@
-//! The AWS JSON doors: requests of DynamoDB, DynamoDB Streams, Lambda, SSM and Kinesis clients to the rooms that carry them out, and
-//! back.
+//! The AWS JSON doors: requests of DynamoDB, DynamoDB Streams, Lambda, SSM and Kinesis clients to the rooms that carry
+//! them out, and back.
 //!
 //! HTTP in, HTTP out; the server that owns sockets, time-outs and limits is elsewhere. Nothing here decides what a
 //! write does: that is `db`'s, what an expression means is `item`'s, and what is defined is `control`'s and `triggers`'.

@@ -14,6 +14,7 @@ use crate::{
 use control::{Control, Step};
 use db::Db;
 use functions::Functions;
+use kinesis::Streams;
 use pipeline::Views;
 use project::Project;
 use s3::Buckets;
@@ -80,7 +81,8 @@ fn run(
 ) -> Result<(), Failure> {
     let buckets = Buckets::open(db.clone(), &db::Env::real(), data, &place.region);
     let buckets = buckets.map_err(|error| Failure::new(format!("the buckets cannot be opened: {error}")))?;
-    let plan = project.map(|project| prepare(project, db)).transpose()?;
+    let streams = Streams::new(db.clone(), wiring::wire_place(place));
+    let plan = project.map(|project| prepare(project, db, &streams)).transpose()?;
     let _sweeping = buckets.start().map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
@@ -129,9 +131,10 @@ fn run(
 }
 
 /// Checks the whole project against the database, then creates what is missing.
-fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
+fn prepare(project: &Project, db: &Db, streams: &Streams) -> Result<Plan, Failure> {
     let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
-    let plan = plan::plan(project, &existing).map_err(|found| refused(&found))?;
+    let found = streams.list().into_iter().map(|stream| (stream.name().to_owned(), stream.definition)).collect();
+    let plan = plan::plan(project, &existing, &found).map_err(|found| refused(&found))?;
     show(&project.notes);
     show(&plan.notes);
     for spec in &plan.create {
@@ -143,7 +146,19 @@ fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
         let done = db.update_table(&update.table, update.update.clone()).wait();
         done.map_err(|error| Failure::database(&doing, &error))?;
     }
+    plan.streams.iter().try_for_each(|step| prepare_stream(step, streams))?;
     Ok(plan)
+}
+
+fn prepare_stream(step: &plan::StreamStep, streams: &Streams) -> Result<(), Failure> {
+    let name = &step.wanted.name;
+    let stream = streams.ensure(&step.wanted);
+    stream.map_err(|error| Failure::new(format!("stream {name} cannot be as the template wants it: {error}")))?;
+    match &step.changes {
+        None => tracing::info!("stream {name}: created"),
+        Some(changes) => tracing::info!("stream {name}: {} changed", changes.join(", ")),
+    }
+    Ok(())
 }
 
 /// Takes up what is defined besides tables, and defines what the project asks for.
