@@ -28,7 +28,7 @@ fn an_export_that_lost_its_rows_is_held_with_the_reason_and_some_of_them() {
     assert_eq!(hold.sample.len(), 3);
     assert_eq!((&*hold.sample[0].operation, &hold.sample[0].key[0].1), ("DELETE", &"b".to_owned()));
     assert_eq!(machine.operations("t/x").len(), 4, "nothing of it left");
-    assert_eq!(machine.registry("t/x", "V2").expect("there").get("hold").is_some(), true);
+    assert!(machine.registry("t/x", "V2").expect("there").get("hold").is_some());
     // Later versions wait.
     upload(&machine, "V3", "a=1 b=2 c=3");
     assert_eq!(machine.status("V3"), Status::Queued);

@@ -307,7 +307,7 @@ pub fn export(rows: &Rows) -> Vec<u8> {
 }
 
 pub fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(text.as_bytes()).expect("in memory");
     encoder.finish().expect("in memory")
 }

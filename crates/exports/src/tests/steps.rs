@@ -62,8 +62,8 @@ fn the_registry_shows_an_execution_and_its_steps() {
     wire::item(&mut json, &machine.registry("misplaced", "imports/t/lost.gz").expect("there"));
     let json = String::from_utf8(json).expect("JSON");
     expect![[r#"
-        {"durationMs":{"N":"0"},"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"execution":{"S":"V1"},"ignored":{"N":"0"},"input":{"M":{"binding":{"S":"imports/"},"fileCount":{"N":"1"},"files":{"L":[{"M":{"etag":{"S":"6aeb358b22379f23bef39f39c256a3f7"},"key":{"S":"t/x/V1/export.csv.gz"},"size":{"N":"33"}}}]}}},"output":{"M":{"applied":{"N":"2"},"published":{"N":"2"},"stream":{"S":"changes"},"target":{"S":"copy"}}},"registeredAt":{"S":"2023-11-14T22:13:20.000Z"},"registeredMs":{"N":"1700000000000"},"startedAt":{"S":"2023-11-14T22:13:20.000Z"},"startedMs":{"N":"1700000000000"},"statistics":{"M":{"bytes":{"N":"33"},"deletes":{"N":"0"},"inserts":{"N":"2"},"nextRows":{"N":"2"},"operations":{"N":"2"},"previousRows":{"N":"0"},"textBytes":{"N":"13"},"unchanged":{"N":"0"},"updates":{"N":"0"}}},"status":{"S":"SUCCEEDED"},"step":{"S":"release"},"table":{"S":"t/x"}}
-        {"durationMs":{"N":"0"},"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"execution":{"S":"V1#3-delta"},"input":{"M":{}},"startedAt":{"S":"2023-11-14T22:13:20.000Z"},"startedMs":{"N":"1700000000000"},"statistics":{"M":{"bytes":{"N":"33"},"deletes":{"N":"0"},"inserts":{"N":"2"},"nextRows":{"N":"2"},"operations":{"N":"2"},"previousRows":{"N":"0"},"textBytes":{"N":"13"},"unchanged":{"N":"0"},"updates":{"N":"0"}}},"status":{"S":"SUCCEEDED"},"table":{"S":"t/x"}}
+        {"durationMs":{"N":"0"},"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"execution":{"S":"V1"},"ignored":{"N":"0"},"input":{"M":{"binding":{"S":"imports/"},"fileCount":{"N":"1"},"files":{"L":[{"M":{"etag":{"S":"927a84fd2dadda0689d07c5dbe312e0d"},"key":{"S":"t/x/V1/export.csv.gz"},"size":{"N":"36"}}}]}}},"output":{"M":{"applied":{"N":"2"},"published":{"N":"2"},"stream":{"S":"changes"},"target":{"S":"copy"}}},"registeredAt":{"S":"2023-11-14T22:13:20.000Z"},"registeredMs":{"N":"1700000000000"},"startedAt":{"S":"2023-11-14T22:13:20.000Z"},"startedMs":{"N":"1700000000000"},"statistics":{"M":{"bytes":{"N":"36"},"deletes":{"N":"0"},"inserts":{"N":"2"},"nextRows":{"N":"2"},"operations":{"N":"2"},"previousRows":{"N":"0"},"textBytes":{"N":"13"},"unchanged":{"N":"0"},"updates":{"N":"0"}}},"status":{"S":"SUCCEEDED"},"step":{"S":"release"},"table":{"S":"t/x"}}
+        {"durationMs":{"N":"0"},"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"execution":{"S":"V1#3-delta"},"input":{"M":{}},"startedAt":{"S":"2023-11-14T22:13:20.000Z"},"startedMs":{"N":"1700000000000"},"statistics":{"M":{"bytes":{"N":"36"},"deletes":{"N":"0"},"inserts":{"N":"2"},"nextRows":{"N":"2"},"operations":{"N":"2"},"previousRows":{"N":"0"},"textBytes":{"N":"13"},"unchanged":{"N":"0"},"updates":{"N":"0"}}},"status":{"S":"SUCCEEDED"},"table":{"S":"t/x"}}
         {"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"error":{"S":"it has 2 parts after the prefix, not TENANT/TABLE/EXPORT_VERSION/FILE.gz"},"execution":{"S":"imports/t/lost.gz"},"input":{"M":{"bucket":{"S":"imports"},"key":{"S":"t/lost.gz"}}},"status":{"S":"MISPLACED"},"table":{"S":"misplaced"}}"#]].assert_eq(&json);
 }
 
@@ -102,7 +102,14 @@ fn what_cannot_be_used_fails_with_the_place_and_leaves_nothing() {
             &gzip(&long),
             &gzip("PK,v,n\n,1,1\n"),
         ],
-        expect![""],
+        expect![[r#"
+            FAILED t/x/V2/export.csv.gz, byte 31 of the compressed file: the gzip stream is cut off; upload the file again
+            FAILED t/x/V3/export.csv.gz: the file has 0 bytes; upload the file again
+            FAILED t/x/V4/export.csv.gz, row 2: key a is there already, in row 1; export every key once, or configure more key columns
+            FAILED t/x/V5/export.csv.gz, row 1, byte 5 of the text: 3 fields, the header has 2; quote fields that hold commas or line ends
+            FAILED UPDATE of PK=a: column n says "many", which is no number
+            FAILED UPDATE of PK=a: the row takes 500007 bytes in table copy, more than 409600
+            FAILED t/x/V8/export.csv.gz, row 1, byte 7 of the text: key column PK is empty; give every row its key"#]],
     );
 }
 
