@@ -86,6 +86,27 @@ fn a_dead_holder_is_replaced_at_once_and_the_delta_is_not_computed_again() {
 }
 
 #[test]
+fn a_delta_that_was_computed_but_not_committed_is_not_computed_again() {
+    let mut met = false;
+    for changes in 0..20 {
+        let mut machine = uploaded(changes);
+        let mut work = machine.begin().expect("its turn");
+        machine.world.halt_in(changes);
+        let stopped = work.step().is_err();
+        drop(work);
+        machine.crash();
+        let is_computed = machine.files("t/x").iter().any(|path| path.ends_with("1.operations"));
+        let mut work = machine.begin().expect("its turn");
+        work.step().expect("a healthy disk");
+        if stopped && is_computed {
+            met = true;
+            assert_eq!(work.execution().attempt.as_deref(), Some("1"), "what the first try wrote is used");
+        }
+    }
+    assert!(met, "the machine stopped between the delta and its commit");
+}
+
+#[test]
 fn operations_that_are_lost_while_they_are_published_are_computed_again() {
     for damage in [false, true] {
         let mut machine = uploaded(40);

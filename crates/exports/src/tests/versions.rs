@@ -1,7 +1,10 @@
 //! The rules about versions, each as somebody would meet it.
 
 use super::{Machine, binding, export, finish, key, rows};
-use crate::{Binding, Complete, Status};
+use crate::{
+    Binding, Complete, ExportFile, FILES_MAX, Status,
+    rules::{self, Arrival, Known, LIVE_MAX, Verdict},
+};
 use db::{Op, Write};
 use item::{Item, Key, KeyValue, Origin, Value};
 
@@ -34,6 +37,49 @@ fn the_same_export_again_is_ignored_and_counted() {
     assert_eq!((machine.status("V1"), machine.show("t/x", "V1").ignored), (Status::Succeeded, 2));
     assert_eq!(machine.engine().counts().ignored, 2);
     machine.check("t/x", &rows("a=1"));
+}
+
+#[test]
+fn what_arrives_is_counted_once_wherever_the_machine_stops_while_it_is_registered() {
+    for changes in 0.. {
+        let mut machine = Machine::new(changes);
+        upload(&machine, "V1", "a=1");
+        machine.settle();
+        upload(&machine, "V1", "a=1");
+        machine.upload("astray.gz", b"?");
+        machine.world.halt_in(changes);
+        let is_whole = machine.engine().register().is_ok();
+        machine.crash();
+        machine.settle();
+        assert_eq!(machine.show("t/x", "V1").ignored, 1, "after {changes} changes");
+        assert_eq!(machine.registered("misplaced"), ["imports/astray.gz MISPLACED"]);
+        if is_whole {
+            assert!(changes > 2, "a commit of the table, one of the position");
+            break;
+        }
+    }
+}
+
+#[test]
+fn no_more_versions_wait_and_no_more_files_are_kept_than_is_said() {
+    let file = |name: String| ExportFile { key: name.clone(), etag: name.clone(), local: name.clone(), name, size: 1 };
+    let lots = Binding { complete: Complete::Marker("done".to_owned()), ..binding() };
+    let known = |live| Known { binding: &lots, imported: None, live, now_ms: 0 };
+    let one = Arrival::File(file("one".to_owned()));
+    assert!(matches!(rules::decide(&known(LIVE_MAX - 1), "V1", None, one.clone()), Verdict::Take(_)));
+    let Verdict::Refuse(why) = rules::decide(&known(LIVE_MAX), "V1", None, one) else { panic!("one too many") };
+    assert_eq!(why, "is one too many: 1000 versions of the table wait");
+    let mut execution = None;
+    for at in 0..=FILES_MAX {
+        match rules::decide(&known(0), "V1", execution.take(), Arrival::File(file(at.to_string()))) {
+            Verdict::Take(taken) => execution = Some(*taken),
+            Verdict::Refuse(why) => {
+                assert_eq!((at, &*why), (FILES_MAX, "has 1000 files already, as many as a version can have"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(execution.is_none());
 }
 
 #[test]
