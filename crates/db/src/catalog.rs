@@ -279,6 +279,9 @@ fn table_item(table: &Table) -> Item {
         let view = Item::from_iter([("sql", text(&view.sql)), ("sources", pairs(&view.sources))]);
         item.insert("view", Value::M(view));
     }
+    if let Some(keeper) = &spec.keeper {
+        item.insert("keeper", text(keeper));
+    }
     put_billing(&mut item, spec.billing);
     if spec.class == TableClass::InfrequentAccess {
         item.insert("infrequent_access", Value::Bool(true));
@@ -430,6 +433,7 @@ fn table_of(item: &Item) -> Option<Table> {
         stream,
         shards: get_number(item, "shards")?,
         view,
+        keeper: get_text(item, "keeper"),
         deletion_protection: item.get("deletion_protection") == Some(&Value::Bool(true)),
         billing: get_billing(item)?,
         class,

@@ -1,6 +1,6 @@
 //! What can go wrong, as coarse as callers act on it. AWS's words for these live at the door.
 
-use crate::FollowerId;
+use crate::{FollowerId, Keeper};
 use item::{Item, KeyError, Seq, expression::Invalid};
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ pub enum Error {
     TableExists(String),
     #[error("table {0} is protected against deletion")]
     Protected(String),
-    /// The output table of a view takes writes from its view only.
-    #[error("table {0} is kept by a view and is read-only")]
-    ReadOnly(String),
+    /// The output table of a view takes writes from its view only, and so on.
+    #[error("table {table} is kept by {keeper} and is read-only")]
+    ReadOnly { table: String, keeper: Keeper },
     /// The condition did not hold; the item as it was.
     #[error("the condition does not hold")]
     ConditionFailed { item: Option<Box<Item>> },
@@ -86,7 +86,7 @@ impl Error {
     pub(crate) fn is_own(&self) -> bool {
         matches!(
             self,
-            Error::TableNotFound(_) | Error::ReadOnly(_) | Error::Read(_) | Error::Poisoned(_) | Error::NoSpace(_)
+            Error::TableNotFound(_) | Error::ReadOnly { .. } | Error::Read(_) | Error::Poisoned(_) | Error::NoSpace(_)
         )
     }
 }

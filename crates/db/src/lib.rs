@@ -34,7 +34,7 @@ pub use read::{Image, IndexQuery, IndexScan, Page, PageEnd, Query, Scan};
 pub use resource::{Expected, Record, Resource, ResourcePut};
 pub use stream::{ChangePage, RawChange, Stream, StreamRead, StreamViewType};
 pub use table::{
-    Billing, Fingerprint, IndexSpec, IndexUpdate, Table, TableClass, TableSpec, TableStats, TableUpdate, ViewSpec,
-    is_internal,
+    Billing, Fingerprint, IndexSpec, IndexUpdate, Keeper, Table, TableClass, TableSpec, TableStats, TableUpdate,
+    ViewSpec, is_internal,
 };
 pub use write::{Answered, Op, RetryToken, Ticket, Transacted, Write, Written};

@@ -16,6 +16,8 @@ pub struct TableSpec {
     pub shards: u16,
     /// Set where the table is the output of a view: then clients cannot write to it.
     pub view: Option<ViewSpec>,
+    /// Which of our rooms alone writes to it, in words; as with a view's, clients cannot.
+    pub keeper: Option<String>,
     pub deletion_protection: bool,
     pub billing: Billing,
     pub class: TableClass,
@@ -58,12 +60,37 @@ impl TableSpec {
             stream: None,
             shards: 1,
             view: None,
+            keeper: None,
             deletion_protection: false,
             billing: Billing::OnDemand,
             class: TableClass::Standard,
             ttl: None,
             tags: Vec::new(),
             indexes: Vec::new(),
+        }
+    }
+
+    /// Who alone writes to it, where clients cannot.
+    #[must_use]
+    pub fn keeper(&self) -> Option<Keeper> {
+        let room = || self.keeper.clone().map(Keeper::Room);
+        if self.view.is_some() { Some(Keeper::View) } else { room() }
+    }
+}
+
+/// Who alone writes to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    View,
+    /// One of our rooms, in words.
+    Room(String),
+}
+
+impl std::fmt::Display for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Keeper::View => f.write_str("a view"),
+            Keeper::Room(room) => f.write_str(room),
         }
     }
 }

@@ -314,7 +314,10 @@ impl From<db::Error> for Fault {
                  protection first.",
             ),
             // Not AccessDeniedException: no credentials would help.
-            Error::ReadOnly(name) => Fault::validation(format!(
+            Error::ReadOnly { table, keeper: keeper @ db::Keeper::Room(_) } => {
+                Fault::validation(format!("Table {table} is kept by {keeper} and is read-only"))
+            }
+            Error::ReadOnly { table: name, .. } => Fault::validation(format!(
                 "Table {name} is kept by a view and is read-only: write to the tables the view reads, or delete the \
                  view to write to this table"
             )),

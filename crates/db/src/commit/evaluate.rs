@@ -2,7 +2,7 @@
 
 use super::{Core, FollowerId};
 use crate::{
-    Error, FollowerCommit, Op, RetryToken, Row, Table, Write, Written,
+    Error, FollowerCommit, Op, RetryToken, Row, Table, TableSpec, Write, Written,
     index::{self, EntryChange, Image},
     log::{
         entry::{self, ChangeEntry, Reader},
@@ -82,8 +82,8 @@ impl Core {
     pub(super) fn evaluate(&self, write: &Write) -> Result<NewChange, Error> {
         let table = self.table(write.table)?;
         let writes = !matches!(write.op, Op::Check);
-        if table.spec.view.is_some() && write.origin != Origin::View && writes {
-            return Err(Error::ReadOnly(table.spec.name.clone()));
+        if write.origin != Origin::View && writes {
+            check_keeper(&table.spec)?;
         }
         let row = rows::item(table.id, &write.key);
         let stored = self.stored(&row)?;
@@ -297,6 +297,14 @@ fn outcome(table: &Table, key: &Key, op: &Op, old: Option<&Item>) -> Result<Opti
 fn check_new(table: &Table, old: Option<&Item>, new: Option<&Item>) -> Result<(), Error> {
     check_size(new)?;
     new.map_or(Ok(()), |new| index::check(table, old, new))
+}
+
+/// Refuses what is not its keeper's.
+pub(super) fn check_keeper(spec: &TableSpec) -> Result<(), Error> {
+    match spec.keeper() {
+        Some(keeper) => Err(Error::ReadOnly { table: spec.name.clone(), keeper }),
+        None => Ok(()),
+    }
 }
 
 fn check_size(item: Option<&Item>) -> Result<(), Error> {

@@ -252,6 +252,34 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_a_room_keeps_takes_rows_from_its_followers_only_also_after_a_crash() {
+        let world = World::new(11);
+        let store = SimStore::new();
+        let db = open(&world, &store);
+        let key = KeySchema { partition: KeyAttribute { name: "id".into(), kind: KeyKind::S }, sort: None };
+        let spec = TableSpec { keeper: Some("exports".to_owned()), ..TableSpec::new("registry", key) };
+        let timed = TableSpec { ttl: Some("at".to_owned()), ..spec.clone() };
+        assert!(matches!(db.create_table(timed).wait(), Err(Error::ReadOnly { .. })), "nothing would expire");
+        let table = db.create_table(spec).wait().expect("created").id;
+        let keeper = put(&db, "a", "one", Expected::Absent).expect("put").id;
+        let key = Key { partition: KeyValue::S("x".to_owned()), sort: None };
+        let item = Item::from_iter([("id", Value::S("x".to_owned()))]);
+        let rows = vec![crate::Row { table, key: key.clone(), new: Some(item) }];
+        let (records, state) = (Vec::new(), Vec::new());
+        let commit = FollowerCommit { follower: keeper, expected: None, upto: Seq(1), rows, records, state };
+        db.follower_commit(commit).wait().expect("the keeper writes");
+        drop(db);
+        let db = open(&world, &store.crash());
+        let found = db.table("registry").expect("kept");
+        assert!(db.get(&found, &key).expect("reads").is_some());
+        for origin in [Origin::Client, Origin::Ttl, Origin::Function { depth: 1 }] {
+            let write = Write { table, key: key.clone(), op: Op::Delete, condition: None, origin };
+            let refused = db.write(write, None).wait().expect_err("it is not the client's");
+            assert_eq!(refused.to_string(), "table registry is kept by exports and is read-only");
+        }
+    }
+
+    #[test]
     fn the_log_says_how_many_functions_a_change_came_through() {
         let world = World::new(8);
         let store = SimStore::new();

@@ -16,8 +16,8 @@ impl Core {
         if catalog.by_name.contains_key(&spec.name) {
             return Err(Error::TableExists(spec.name));
         }
-        if spec.view.is_some() && spec.ttl.is_some() {
-            return Err(Error::ReadOnly(spec.name));
+        if spec.ttl.is_some() {
+            super::evaluate::check_keeper(&spec)?;
         }
         let seq = self.next_seq();
         let id = catalog.number();
@@ -164,9 +164,7 @@ fn set_ttl(catalog: &mut Catalog, table: &mut Table, ttl: Option<String>) -> Res
     if table.spec.ttl == ttl {
         return Ok(());
     }
-    if table.spec.view.is_some() {
-        return Err(Error::ReadOnly(table.spec.name.clone()));
-    }
+    super::evaluate::check_keeper(&table.spec)?;
     table.spec.ttl.clone_from(&ttl);
     let expiry = |attribute| Expiry { id: catalog.number(), attribute, backfill: Some(Backfill::default()) };
     table.expiry = ttl.map(expiry);
