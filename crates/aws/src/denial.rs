@@ -5,6 +5,7 @@ use crate::{
     json::{self, List, Malformed, Map, Text},
     protocol::{Code, Fault, Protocol},
     routes::Route,
+    service::KINESIS,
     ssm,
 };
 use serde::de::IgnoredAny;
@@ -33,6 +34,15 @@ shape! {
     }
 }
 
+shape! {
+    /// The stream that a request is about.
+    OfStream<'a> (request) {
+        "StreamName" => name: Text<'a>,
+        "StreamARN" => arn: Text<'a>,
+        "ResourceARN" => resource: Text<'a>,
+    }
+}
+
 impl Subject<'_> {
     /// The first table it names.
     fn table(&self) -> Option<&str> {
@@ -46,6 +56,7 @@ impl Subject<'_> {
 pub(crate) fn denied(config: &Config, key: &str, route: &Route, arguments: &[String], body: &[u8]) -> Fault {
     let resource = match route.service.protocol {
         Protocol::Json10 => table(config, body),
+        Protocol::Json11 if route.service == &KINESIS => stream(config, body),
         Protocol::Json11 => parameter(config, body),
         Protocol::Rest => Ok(arguments.first().map(|name| function(config, name))),
     };
@@ -72,6 +83,13 @@ fn table(config: &Config, body: &[u8]) -> Result<Option<String>, Malformed> {
 fn parameter(config: &Config, body: &[u8]) -> Result<Option<String>, Malformed> {
     let subject: Named<'_> = json::decode(body)?;
     Ok(subject.name.map(|name| ssm::arn(&config.place, &name)))
+}
+
+fn stream(config: &Config, body: &[u8]) -> Result<Option<String>, Malformed> {
+    let subject: OfStream<'_> = json::decode(body)?;
+    let arn = subject.arn.or(subject.resource).map(|arn| arn.to_string());
+    let of_name = |name: Text<'_>| config.place.arn("kinesis", &format!("stream/{}", name.as_str()));
+    Ok(arn.or_else(|| subject.name.map(of_name)))
 }
 
 fn function(config: &Config, name: &str) -> String {

@@ -1,5 +1,5 @@
-//! The AWS JSON doors: requests of DynamoDB, DynamoDB Streams, Lambda and SSM clients to the rooms that carry them out, and
-//! back.
+//! The AWS JSON doors: requests of DynamoDB, DynamoDB Streams, Lambda, SSM and Kinesis clients to the rooms that carry
+//! them out, and back.
 //!
 //! HTTP in, HTTP out; the server that owns sockets, time-outs and limits is elsewhere. Nothing here decides what a
 //! write does: that is `db`'s, what an expression means is `item`'s, and what is defined is `control`'s and `triggers`'.
@@ -10,6 +10,7 @@ mod checks;
 mod denial;
 mod dynamodb;
 mod inflate;
+mod kinesis;
 mod lambda;
 mod lineage;
 mod metrics;
@@ -87,6 +88,7 @@ pub struct Door(Arc<Inner>);
 pub(crate) struct Inner {
     pub db: db::Db,
     pub config: Config,
+    pub streams: ::kinesis::Streams,
     /// Functions, what feeds them, and parameters; `None`: tables and streams are all there is.
     control: Option<Control>,
     /// `None` where signatures are taken as given.
@@ -126,6 +128,7 @@ impl Door {
     fn build(db: db::Db, config: Config, control: Option<Control>) -> Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region));
         Door(Arc::new(Inner {
+            streams: ::kinesis::Streams::new(db.clone(), config.place.clone()),
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
             config,
@@ -225,6 +228,7 @@ impl Door {
         let caller = self.admit(asked.service, parts, body)?;
         let plain = inflate::plain(asked, &parts.headers, body)?;
         let body = &*plain;
+        asked.check_readable(&parts.headers)?;
         if body.is_empty() && route.service.target.is_some() {
             return Err(Fault::bare(Code::Serialization));
         }

@@ -3,11 +3,12 @@
 use crate::{
     Access, Inner,
     dynamodb::{backups, batch, items, query, tables, tags, transact, ttl},
+    kinesis,
     lambda::{self, functions, invoke, mappings},
     lineage,
     protocol::{Answer, Code, Fault, Protocol, REQUEST_BYTES_MAX},
     retry,
-    service::{DYNAMODB, LAMBDA, SSM, STREAMS, Service, X_AMZ_TARGET, split_target},
+    service::{DYNAMODB, KINESIS, LAMBDA, SSM, STREAMS, Service, X_AMZ_TARGET, content_type, split_target},
     ssm, streams, uri,
 };
 use db::{RetryToken, Table, Ticket, Transacted, Written};
@@ -166,6 +167,14 @@ const fn tells(name: &'static str, begin: Begin) -> Route {
     route(&SSM, name, Access::Write, begin)
 }
 
+const fn reads_stream(name: &'static str, begin: Begin) -> Route {
+    route(&KINESIS, name, Access::Read, begin)
+}
+
+const fn changes_stream(name: &'static str, begin: Begin) -> Route {
+    route(&KINESIS, name, Access::Write, begin)
+}
+
 /// Looked through from the top: the busiest stand first.
 pub(crate) static ROUTES: &[Route] = &[
     writes("PutItem", items::put),
@@ -232,6 +241,27 @@ pub(crate) static ROUTES: &[Route] = &[
     tells("ssm:DeleteParameters", ssm::put::delete_several),
     tells("ssm:AddTagsToResource", ssm::tags::add),
     tells("ssm:RemoveTagsFromResource", ssm::tags::remove),
+    reads_stream("kinesis:GetRecords", kinesis::get_records),
+    reads_stream("kinesis:GetShardIterator", kinesis::get_shard_iterator),
+    reads_stream("kinesis:DescribeStream", kinesis::describe),
+    reads_stream("kinesis:DescribeStreamSummary", kinesis::summary),
+    reads_stream("kinesis:ListStreams", kinesis::list_streams),
+    reads_stream("kinesis:ListShards", kinesis::list_shards),
+    reads_stream("kinesis:DescribeLimits", kinesis::describe_limits),
+    reads_stream("kinesis:ListTagsForStream", kinesis::list_of_stream),
+    reads_stream("kinesis:ListTagsForResource", kinesis::list_of_resource),
+    changes_stream("kinesis:PutRecords", kinesis::put_records),
+    changes_stream("kinesis:PutRecord", kinesis::put_record),
+    changes_stream("kinesis:CreateStream", kinesis::create),
+    changes_stream("kinesis:DeleteStream", kinesis::delete),
+    changes_stream("kinesis:IncreaseStreamRetentionPeriod", kinesis::increase),
+    changes_stream("kinesis:DecreaseStreamRetentionPeriod", kinesis::decrease),
+    changes_stream("kinesis:UpdateStreamMode", kinesis::update_mode),
+    changes_stream("kinesis:UpdateMaxRecordSize", kinesis::update_record_size),
+    changes_stream("kinesis:AddTagsToStream", kinesis::add),
+    changes_stream("kinesis:RemoveTagsFromStream", kinesis::remove),
+    changes_stream("kinesis:TagResource", kinesis::tag),
+    changes_stream("kinesis:UntagResource", kinesis::untag),
 ];
 
 /// Operations of DynamoDB that a client may expect and that do not work here, or not yet.
@@ -291,6 +321,18 @@ impl Asked {
         self.route().map_or(REQUEST_BYTES_MAX, |route| route.bytes_max)
     }
 
+    /// Refuses a body in a format that is not spoken here. Some of AWS's SDKs send CBOR to Kinesis unless told otherwise.
+    pub(crate) fn check_readable(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        if self.service != &KINESIS || !content_type(headers).starts_with(b"application/x-amz-cbor") {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Code::Serialization,
+            "CBOR is not spoken here, JSON is: set the environment variable AWS_CBOR_DISABLE=true, or the Java property \
+             aws.cborEnabled=false, where the client runs",
+        ))
+    }
+
     /// What one with a longer body is answered.
     pub(crate) fn too_large(&self) -> Fault {
         let bytes = self.bytes_max();
@@ -312,6 +354,9 @@ impl Asked {
             }
             Some((_, name)) if self.service == &DYNAMODB && NOT_HERE.contains(&name) => {
                 Some(format!("{name} does not work here yet"))
+            }
+            Some((_, name)) if self.service == &KINESIS && kinesis::why_not(name).is_some() => {
+                Some(format!("{name} does not work here: {}", kinesis::why_not(name).unwrap_or_default()))
             }
             Some((_, name)) if self.service != &DYNAMODB && self.service != &STREAMS => {
                 Some(format!("{name} does not work here"))

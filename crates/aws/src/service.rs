@@ -22,11 +22,13 @@ pub(crate) static STREAMS: Service =
     Service { name: "dynamodb", target: Some("DynamoDBStreams_20120810"), protocol: Protocol::Json10 };
 pub(crate) static LAMBDA: Service = Service { name: "lambda", target: None, protocol: Protocol::Rest };
 pub(crate) static SSM: Service = Service { name: "ssm", target: Some("AmazonSSM"), protocol: Protocol::Json11 };
+pub(crate) static KINESIS: Service =
+    Service { name: "kinesis", target: Some("Kinesis_20131202"), protocol: Protocol::Json11 };
 /// Whatever else speaks JSON 1.1: it has no operations here.
 static UNKNOWN: Service = Service { name: "", target: None, protocol: Protocol::Json11 };
 
 /// The services whose operations are targets, the busiest first.
-static TARGETS: [&Service; 3] = [&DYNAMODB, &STREAMS, &SSM];
+static TARGETS: [&Service; 4] = [&DYNAMODB, &STREAMS, &KINESIS, &SSM];
 
 /// What Lambda's paths have after the date of their version.
 const LAMBDA_COLLECTIONS: [&str; 10] = [
@@ -74,7 +76,7 @@ pub(crate) fn split_target(target: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&target[..dot], &target[dot + 1..]))
 }
 
-fn content_type(headers: &HeaderMap) -> &[u8] {
+pub(crate) fn content_type(headers: &HeaderMap) -> &[u8] {
     headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes())
 }
 
@@ -125,6 +127,8 @@ mod tests {
             of(target("DynamoDB_20120810.PutItem", "x-amz-json-1.0")),
             of(target("DynamoDBStreams_20120810.GetRecords", "x-amz-json-1.0")),
             of(target("AmazonSSM.GetParameter", "x-amz-json-1.1")),
+            of(target("Kinesis_20131202.PutRecord", "x-amz-json-1.1")),
+            of(target("Kinesis_20131202.PutRecord", "x-amz-cbor-1.1")),
             of(target("Elsewhere.GetParameter", "x-amz-json-1.1")),
             of(target("Elsewhere.GetParameter", "x-amz-json-1.0")),
             of(Request::post("/").header("content-type", "application/x-amz-json-1.1")),
@@ -140,6 +144,8 @@ mod tests {
             dynamodb Json10 claimed
             dynamodb Json10 claimed
             ssm Json11 claimed
+            kinesis Json11 claimed
+            kinesis Json11 claimed
              Json11 claimed
             dynamodb Json10 claimed
              Json11 claimed

@@ -84,6 +84,32 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of texts; the empty one where there is none.
+    pub fn list(self, name: &str) -> Result<Vec<String>, Malformed> {
+        let text = |value: &Value| match value {
+            Value::S(text) => Ok(text.clone()),
+            _ => Err(Malformed::new(name, "not a list of texts")),
+        };
+        self.values(name)?.iter().map(text).collect()
+    }
+
+    /// A list of maps; the empty one where there is none.
+    pub fn maps(self, name: &str) -> Result<Vec<&'a Item>, Malformed> {
+        let map = |value: &'a Value| match value {
+            Value::M(map) => Ok(map),
+            _ => Err(Malformed::new(name, "not a list of maps")),
+        };
+        self.values(name)?.iter().map(map).collect()
+    }
+
+    fn values(self, name: &str) -> Result<&'a [Value], Malformed> {
+        match self.0.get(name) {
+            None => Ok(&[]),
+            Some(Value::L(values)) => Ok(values),
+            Some(_) => Err(Malformed::new(name, "not a list")),
+        }
+    }
+
     /// A word out of a list of words.
     pub fn word<W: Copy>(self, name: &str, words: &[(&str, W)]) -> Result<W, Malformed> {
         let found = self.text(name)?;
@@ -130,6 +156,13 @@ impl Body {
 
     pub fn bytes(mut self, name: &str, bytes: &[u8]) -> Body {
         self.0.insert(name, Value::B(bytes.to_vec()));
+        self
+    }
+
+    pub fn list(mut self, name: &str, values: Vec<Value>) -> Body {
+        if !values.is_empty() {
+            self.0.insert(name, Value::L(values));
+        }
         self
     }
 

@@ -1,7 +1,8 @@
-//! What is defined, and is it running? Functions, schedules and parameters, kept as resources of the database; and what
-//! keeps running equal to them: the code store, the clock that calls, the events that wait for their call.
+//! What is defined, and is it running? Functions, schedules, parameters and whom buckets' events call, kept as resources
+//! of the database; and what keeps running equal to them: the code store, the clock that calls, the followers of buckets,
+//! the events that wait for their call.
 //!
-//! Knows definitions and when they apply; neither HTTP nor templates nor how a handler runs. In reading order: the three
+//! Knows definitions and when they apply; neither HTTP nor templates nor how a handler runs. In reading order: the four
 //! definitions, the code store, the seam to whatever runs functions, and [`Control`], which puts them together.
 
 mod calls;
@@ -13,6 +14,8 @@ mod feed;
 mod fields;
 mod function;
 mod keep;
+mod notification;
+mod notifications;
 mod parameter;
 mod runner;
 mod schedule;
@@ -24,12 +27,14 @@ pub use self::{
     calls::{CallSettings, Condition, Counts, Delays, LastRun, RunOutcome},
     code::{PACKAGE_BYTES_MAX, Package},
     control::{
-        Control, Defined, EVENT_BYTES_MAX, ParameterPage, Planned, Refused, ScheduleStatus, Settings, Step, Wanted,
-        WantedTrigger,
+        Control, Defined, EVENT_BYTES_MAX, NotificationStatus, ParameterPage, Planned, Refused, ScheduleStatus,
+        Settings, Step, Wanted, WantedTrigger,
     },
     error::Error,
     fields::Malformed,
     function::{Code, Events, FUNCTION, FunctionDefinition, Origin},
+    notification::{NOTIFICATION, NotificationDefinition},
+    notifications::Counts as NotificationCounts,
     parameter::{PARAMETER, Parameter, ParameterDefinition, ParameterType, Tier},
     runner::{Answer, Runner},
     schedule::{Missed, RetryPolicy, SCHEDULE, Schedule, ScheduleDefinition},

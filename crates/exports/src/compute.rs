@@ -73,7 +73,8 @@ impl Work<'_> {
             let mut wanted: Vec<&str> =
                 std::iter::once(&key.partition).chain(&key.sort).map(|key| &*key.name).collect();
             let mut given: Vec<&str> = self.claim.binding.key.iter().map(String::as_str).collect();
-            (wanted.sort_unstable(), given.sort_unstable());
+            wanted.sort_unstable();
+            given.sort_unstable();
             if wanted != given {
                 let (wanted, given) = (wanted.join(", "), given.join(", "));
                 return failed(format!("the key of target table {name} is {wanted}, that of the export {given}"));

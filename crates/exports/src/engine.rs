@@ -9,9 +9,18 @@ use crate::{
     table::{Draft, Lock, Table},
 };
 use db::{Db, FollowerId};
+use item::Seq;
 use kinesis::Streams;
 use s3::Buckets;
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+/// How long to wait at a time for what is not on disk yet, and how often.
+const SYNC_WAIT: Duration = Duration::from_millis(50);
+const SYNC_TRIES: usize = 40;
 
 /// Everything that a thread of exports needs.
 pub struct Engine {
@@ -25,6 +34,8 @@ pub struct Engine {
     pub gate: Mutex<()>,
     /// This run of the program. The data directory is its alone, so whoever else holds a lock is dead.
     pub holder: String,
+    /// Where each binding looks on in its bucket's changes: never behind its cursor, which is committed less often.
+    pub positions: Mutex<HashMap<FollowerId, Seq>>,
     counts: Mutex<Counts>,
 }
 
@@ -55,6 +66,7 @@ impl Engine {
             schedule: Schedule::default(),
             gate: Mutex::default(),
             holder,
+            positions: Mutex::default(),
             counts: Mutex::default(),
         };
         Table::all(&engine.db).iter().for_each(|table| engine.schedule.look_at(&table.name));
@@ -147,10 +159,29 @@ impl Engine {
 
     /// Removes files that nobody refers to any more.
     pub fn sweep(&self, table: &Table) {
+        if !self.is_synced() {
+            // A later sweep finds them, or the next start.
+            return;
+        }
         let _gate = self.gate.lock().expect("no holder panics");
         if let Err(error) = self.files.sweep(&self.db, table) {
             tracing::warn!("exports of {}: files that are not needed stay: {error}", table.name);
         }
+    }
+}
+
+impl Engine {
+    /// Waits until all of it is on disk: a loss of power must not bring back who refers to a file that is gone. With the
+    /// usual durability it always is.
+    fn is_synced(&self) -> bool {
+        let head = self.db.head();
+        for _ in 0..SYNC_TRIES {
+            if self.db.synced() >= head {
+                return true;
+            }
+            let _ = self.db.wait_past(Seq(u64::MAX), SYNC_WAIT);
+        }
+        false
     }
 }
 

@@ -211,13 +211,21 @@ impl Shared {
     fn follow(self: Arc<Shared>) {
         let engine = &self.engine;
         let mut watched: Vec<TableId> = Vec::new();
+        let mut trouble = String::new();
         while !engine.schedule.is_stopped() && !engine.db.is_closed() {
             let seen = engine.db.head();
             match engine.register() {
-                Ok(tables) => watched = tables,
+                Ok(tables) => {
+                    watched = tables;
+                    trouble.clear();
+                }
                 Err(error) if is_end(&error) => return,
                 Err(error) => {
-                    tracing::error!("exports cannot be registered, tried again: {error}");
+                    // Once is enough, for as long as it is the same.
+                    if trouble != error.to_string() {
+                        tracing::error!("exports cannot be registered, tried again: {error}");
+                        trouble = error.to_string();
+                    }
                     let _ = engine.db.wait_past(Seq(u64::MAX), NOTICED);
                 }
             }

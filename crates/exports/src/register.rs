@@ -54,7 +54,7 @@ impl Engine {
 
     fn follow(&self, followed: &Followed) -> Result<(), Error> {
         let Some(cursor) = self.db.follower_cursor(followed.id) else { return self.list(followed) };
-        let mut from = cursor.next();
+        let mut from = self.position(followed.id).max(cursor.next());
         while from <= self.db.head() {
             let read = StreamRead {
                 table: followed.objects,
@@ -76,12 +76,17 @@ impl Engine {
                 }
             }
             from = page.next;
-            let position = self.db.follower_cursor(followed.id).unwrap_or_default();
-            if concerned > 0 || from.0 - position.0 > IDLE_MAX {
+            let committed = self.db.follower_cursor(followed.id).unwrap_or_default();
+            if concerned > 0 || from.0 - committed.0 > IDLE_MAX {
                 self.commit_position(followed, Seq(from.0 - 1), notes)?;
             }
+            self.positions.lock().expect("no holder panics").insert(followed.id, from);
         }
         Ok(())
+    }
+
+    fn position(&self, id: FollowerId) -> Seq {
+        self.positions.lock().expect("no holder panics").get(&id).copied().unwrap_or_default()
     }
 
     /// Registers what is in the bucket, whatever the log says.

@@ -174,15 +174,20 @@ fn step_item(mut item: Item, execution: &Execution, record: &StepRecord) -> Item
         }
         Step::Publish if record.outcome != Outcome::Skipped => {
             item.insert("statistics", done("published", execution.published));
-            fields::put(&mut item, "output", execution.stream.as_ref().map(fields::text));
+            put_place(&mut item, "stream", execution.stream.as_ref());
         }
         Step::Apply if record.outcome != Outcome::Skipped => {
             item.insert("statistics", done("applied", execution.applied));
-            fields::put(&mut item, "output", execution.target.as_ref().map(fields::text));
+            put_place(&mut item, "target", execution.target.as_ref());
         }
         Step::Publish | Step::Apply | Step::Release => {}
     }
     item
+}
+
+fn put_place(item: &mut Item, name: &str, place: Option<&String>) {
+    let place = place.map(|place| (name, fields::text(place)));
+    item.insert("output", Value::M(place.into_iter().collect()));
 }
 
 fn operations(execution: &Execution) -> u64 {

@@ -289,8 +289,11 @@ impl<'d> Draft<'d> {
     }
 }
 
+/// A row of state after a change; `None` removes it.
+type StateAfter = (Vec<u8>, Option<Vec<u8>>);
+
 /// Removes the version that came to its end first, where there are too many.
-fn oldest_done(table: &Table, db: &Db) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, db::Error> {
+fn oldest_done(table: &Table, db: &Db) -> Result<Option<StateAfter>, db::Error> {
     let done = db.follower_states(table.id, &[DONE], HISTORY_MAX)?;
     Ok((done.len() >= HISTORY_MAX).then(|| (done[0].0.clone(), None)))
 }

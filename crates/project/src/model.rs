@@ -32,6 +32,8 @@ pub struct Project {
     pub stack_name: String,
     /// Tables to create, in the order of the template. Names are unique.
     pub tables: Vec<Table>,
+    /// Kinesis streams to create, in the order of the template. Names are unique.
+    pub streams: Vec<KinesisStream>,
     /// Functions to run, in the order of the template. Names are unique; what cannot be run here is not among them.
     pub functions: Vec<Function>,
     /// What streams call functions, in the order of the template. Names are unique, and each function is one of
@@ -251,6 +253,34 @@ impl Table {
             .with_logical_id(&self.logical_id)
             .with_property(format!("Properties.{property}"))
     }
+}
+
+/// How AWS charges for a Kinesis stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamMode {
+    /// ON_DEMAND
+    OnDemand,
+    /// PROVISIONED
+    Provisioned,
+}
+
+/// A Kinesis stream to create. What the template leaves open is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KinesisStream {
+    /// Where it stands.
+    pub origin: Origin,
+    /// Its name: 1 to 128 of `a-z A-Z 0-9 _ . -`.
+    pub name: String,
+    /// How it is charged for.
+    pub mode: Option<StreamMode>,
+    /// Its shards; open for one on demand.
+    pub shards: Option<u16>,
+    /// How long records are kept.
+    pub retention_hours: Option<u32>,
+    /// Largest record, KiB.
+    pub record_kib: Option<u32>,
+    /// Tags in the order of the template.
+    pub tags: Vec<(String, String)>,
 }
 
 /// A secondary index to create.

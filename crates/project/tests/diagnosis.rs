@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Export, Function, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter,
-    Table, Trigger, TriggerSettings, fill_stream_arns, load,
+    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
 fn cases() -> PathBuf {
@@ -148,6 +147,10 @@ fn describe_export(export: &Export) -> String {
 
 fn describe(project: &Project) -> String {
     let mut lines: Vec<String> = project.tables.iter().map(describe_table).collect();
+    lines.extend(project.streams.iter().map(|stream| {
+        let KinesisStream { name, mode, shards, retention_hours, record_kib, tags, .. } = stream;
+        format!("stream {name}: {mode:?}, {shards:?} shards, {retention_hours:?} h, {record_kib:?} KiB, {tags:?}")
+    }));
     lines.extend(project.functions.iter().map(|function| describe_function(function, &project.root)));
     lines.extend(project.triggers.iter().map(describe_trigger));
     lines.extend(project.bucket_triggers.iter().map(|trigger| {

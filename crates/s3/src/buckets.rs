@@ -87,6 +87,23 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// The bucket of this name, for who follows its objects. `None` while it is being created or deleted.
+    #[must_use]
+    pub fn find(db: &Db, name: &str) -> Option<Bucket> {
+        Bucket::of(db, db.resource(KIND, name)?)
+    }
+
+    fn of(db: &Db, resource: Arc<Resource>) -> Option<Bucket> {
+        Some(Bucket {
+            objects: db.table(&objects_table(&resource.name))?,
+            uploads: db.table(&uploads_table(&resource.name))?,
+            name: resource.name.clone(),
+            region: text(&resource.body, "region")?.to_owned(),
+            created_ms: resource.created_ms,
+            resource,
+        })
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.resource.id.0
     }
@@ -215,24 +232,11 @@ impl Buckets {
 
 impl Inner {
     pub fn bucket(&self, name: &str) -> Result<Bucket, Error> {
-        let found = self.db.resource(KIND, name).and_then(|resource| self.of_resource(resource));
-        found.ok_or_else(|| Error::NoSuchBucket(name.to_owned()))
+        Bucket::find(&self.db, name).ok_or_else(|| Error::NoSuchBucket(name.to_owned()))
     }
 
     pub fn buckets(&self) -> Vec<Bucket> {
-        self.db.resources(KIND).into_iter().filter_map(|resource| self.of_resource(resource)).collect()
-    }
-
-    /// `None` while the bucket is being created or deleted.
-    fn of_resource(&self, resource: Arc<Resource>) -> Option<Bucket> {
-        Some(Bucket {
-            objects: self.db.table(&objects_table(&resource.name))?,
-            uploads: self.db.table(&uploads_table(&resource.name))?,
-            name: resource.name.clone(),
-            region: text(&resource.body, "region").unwrap_or(&self.region).to_owned(),
-            created_ms: resource.created_ms,
-            resource,
-        })
+        self.db.resources(KIND).into_iter().filter_map(|resource| Bucket::of(&self.db, resource)).collect()
     }
 
     /// Held while something is committed into a bucket: it will not be deleted meanwhile.

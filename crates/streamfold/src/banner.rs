@@ -23,7 +23,7 @@ impl Banner<'_> {
     pub fn render(&self) -> String {
         let mut out = format!("Streamfold {}\n\n", env!("CARGO_PKG_VERSION"));
         let url = url(self.address);
-        line(&mut out, "API", &format!("{url}  (DynamoDB, DynamoDB Streams, Lambda, SSM, S3)"));
+        line(&mut out, "API", &format!("{url}  (DynamoDB, DynamoDB Streams, Kinesis, Lambda, SSM, S3)"));
         line(&mut out, "Console", &format!("{url}/"));
         if let Some((project, _)) = self.project {
             for dashboard in &project.dashboards {
@@ -141,7 +141,7 @@ mod tests {
         expect![[r#"
             Streamfold 0.1.0
 
-              API        http://127.0.0.1:8000  (DynamoDB, DynamoDB Streams, Lambda, SSM, S3)
+              API        http://127.0.0.1:8000  (DynamoDB, DynamoDB Streams, Kinesis, Lambda, SSM, S3)
               Console    http://127.0.0.1:8000/
               Data       votes/.streamfold  (every write on disk before it is answered; 1 GiB of memory)
               Outputs    Stream = arn

@@ -1,8 +1,11 @@
 //! What `up` would do: a template's tables against those that exist. Decides everything before anything is done;
 //! knows the database by what it is told of its tables, and writes nothing. `indexes` does the same for the indexes of
-//! one table.
+//! one table, `streams` for Kinesis streams.
 
 mod indexes;
+mod streams;
+
+pub use streams::StreamStep;
 
 use db::{Billing, StreamViewType, TableSpec, TableUpdate, ViewSpec};
 use item::{KeyAttribute, KeyKind, KeySchema};
@@ -18,6 +21,8 @@ pub struct Plan {
     pub update: Vec<Update>,
     /// Names of tables that are as the template wants them.
     pub unchanged: Vec<String>,
+    /// Kinesis streams that are missing or change.
+    pub streams: Vec<StreamStep>,
     /// What the template no longer asks for and stays nevertheless.
     pub notes: Vec<Diagnostic>,
 }
@@ -37,13 +42,21 @@ pub fn existing(table: &db::Table) -> TableSpec {
     TableSpec { indexes, ..table.spec.clone() }
 }
 
-/// Compares a project with the tables that exist (see [`existing`]), by name.
+/// Compares a project with the tables (see [`existing`]) and the streams that exist, by name.
 ///
 /// # Errors
 /// Everything in the template that contradicts what exists.
-pub fn plan(project: &Project, existing: &BTreeMap<String, TableSpec>) -> Result<Plan, Vec<Diagnostic>> {
+pub fn plan(
+    project: &Project,
+    existing: &BTreeMap<String, TableSpec>,
+    streams: &BTreeMap<String, kinesis::Definition>,
+) -> Result<Plan, Vec<Diagnostic>> {
     let mut plan = Plan::default();
     let mut errors = Vec::new();
+    match streams::plan(project, streams) {
+        Ok(steps) => plan.streams = steps,
+        Err(found) => errors = found,
+    }
     for table in &project.tables {
         let wanted = spec(table);
         match existing.get(&wanted.name) {
@@ -340,7 +353,7 @@ Resources:
         let project = project();
         let mut existing = project.tables.iter().map(|table| (table.name.clone(), spec(table))).collect();
         change(&mut existing);
-        let text = match plan(&project, &existing) {
+        let text = match plan(&project, &existing, &BTreeMap::new()) {
             Ok(plan) => {
                 let created = plan.create.iter().map(|spec| format!("create {}", spec.name));
                 let updated =

@@ -85,7 +85,8 @@ fn run(
 ) -> Result<(), Failure> {
     let buckets = Buckets::open(db.clone(), &db::Env::real(), data, &place.region);
     let buckets = buckets.map_err(|error| Failure::new(format!("the buckets cannot be opened: {error}")))?;
-    let plan = project.map(|project| prepare(project, db)).transpose()?;
+    let streams = Streams::new(db.clone(), wiring::wire_place(place));
+    let plan = project.map(|project| prepare(project, db, &streams)).transpose()?;
     let _sweeping = buckets.start().map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
@@ -113,7 +114,7 @@ fn run(
         let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
         let control = define(place, data, project, db, &functions).await?;
-        let exports = Arc::new(start_exports(server, place, data, project, db, &buckets)?);
+        let exports = Arc::new(start_exports(server, data, project, db, (&buckets, &streams))?);
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
@@ -143,16 +144,14 @@ fn run(
 /// Takes up executions of exports where they were, by what the project's marks ask for.
 fn start_exports(
     server: &Server,
-    place: &Place,
     data: &Path,
     project: Option<&Project>,
     db: &Db,
-    buckets: &Buckets,
+    (buckets, streams): (&Buckets, &Streams),
 ) -> Result<Exports, Failure> {
-    let streams = Streams::new(db.clone(), wiring::wire_place(place));
     let settings = exports::Settings { memory: server.memory / EXPORTS_MEMORY_PART, ..exports::Settings::new(data) };
     let refuse = |error: exports::Error| Failure::new(format!("exports cannot be run: {error}"));
-    let exports = Exports::start(db.clone(), buckets.clone(), streams, settings).map_err(refuse)?;
+    let exports = Exports::start(db.clone(), buckets.clone(), streams.clone(), settings).map_err(refuse)?;
     if let Some(project) = project {
         exports.bind(bindings::bindings(project)).map_err(refuse)?;
     }
@@ -160,10 +159,11 @@ fn start_exports(
 }
 
 /// Checks the whole project against the database, then creates what is missing.
-fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
+fn prepare(project: &Project, db: &Db, streams: &Streams) -> Result<Plan, Failure> {
     let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
-    let plan = plan::plan(project, &existing).map_err(|found| refused(&found))?;
-    let wrong = bindings::check(project, db);
+    let found = streams.list().into_iter().map(|stream| (stream.name().to_owned(), stream.definition)).collect();
+    let plan = plan::plan(project, &existing, &found).map_err(|found| refused(&found))?;
+    let wrong = bindings::check(project, db, streams);
     if !wrong.is_empty() {
         return Err(refused(&wrong));
     }
@@ -178,7 +178,19 @@ fn prepare(project: &Project, db: &Db) -> Result<Plan, Failure> {
         let done = db.update_table(&update.table, update.update.clone()).wait();
         done.map_err(|error| Failure::database(&doing, &error))?;
     }
+    plan.streams.iter().try_for_each(|step| prepare_stream(step, streams))?;
     Ok(plan)
+}
+
+fn prepare_stream(step: &plan::StreamStep, streams: &Streams) -> Result<(), Failure> {
+    let name = &step.wanted.name;
+    let stream = streams.ensure(&step.wanted);
+    stream.map_err(|error| Failure::new(format!("stream {name} cannot be as the template wants it: {error}")))?;
+    match &step.changes {
+        None => tracing::info!("stream {name}: created"),
+        Some(changes) => tracing::info!("stream {name}: {} changed", changes.join(", ")),
+    }
+    Ok(())
 }
 
 /// Takes up what is defined besides tables, and defines what the project asks for.

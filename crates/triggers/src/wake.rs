@@ -37,12 +37,17 @@ struct Gate {
 }
 
 impl Synced {
+    /// Starts the thread, which sleeps until somebody waits.
+    ///
+    /// # Panics
+    /// When no thread can be started.
+    #[must_use]
     pub fn start(db: Db) -> Synced {
         let synced = watch::Sender::new(Seq::ZERO);
         let shared = Arc::new(Shared { db, synced, gate: Mutex::default(), opened: Condvar::new() });
         let own = Arc::clone(&shared);
         std::thread::Builder::new()
-            .name("triggers-head".into())
+            .name("synced".into())
             .spawn(move || own.run())
             .expect("a thread can be started at start-up");
         Synced { shared }

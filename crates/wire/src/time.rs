@@ -47,6 +47,16 @@ pub fn basic(ms: u64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
+/// `Sat Jun 10 19:26:16 UTC 2023`, as Java writes it and some messages of AWS's have it.
+pub fn spelled(ms: u64) -> String {
+    let Moment { date: (year, month, day), time: (hour, minute, second), .. } = moment(ms);
+    // The first day was a Thursday.
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(ms / 86_400_000 % 7) as usize];
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months[month as usize - 1];
+    format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year:04}")
+}
+
 /// Reads ISO 8601 basic format; answers milliseconds.
 pub fn parse_basic(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
@@ -79,6 +89,8 @@ mod tests {
     fn calendar_and_epoch_agree() {
         assert_eq!(label(1_686_425_176_525), "2023-06-10T19:26:16.525");
         assert_eq!(basic(0), "19700101T000000Z");
+        assert_eq!(spelled(1_686_425_176_525), "Sat Jun 10 19:26:16 UTC 2023");
+        assert_eq!(spelled(1_421_889_722_000), "Thu Jan 22 01:22:02 UTC 2015");
         assert_eq!(parse_basic("20230610T192616Z"), Some(1_686_425_176_000));
         assert_eq!(parse_basic("20230610T192616"), None);
         assert_eq!(parse_basic("20231310T192616Z"), None);

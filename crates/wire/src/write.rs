@@ -232,6 +232,11 @@ impl<'a> Object<'a> {
         write!(self.field(name), "{value}").expect("writing to memory cannot fail");
     }
 
+    /// Bytes in base64.
+    pub fn binary(&mut self, name: &str, bytes: &[u8]) {
+        binary(self.field(name), bytes);
+    }
+
     pub fn item(&mut self, name: &str, value: &Item) {
         item(self.field(name), value);
     }

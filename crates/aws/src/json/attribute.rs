@@ -420,7 +420,7 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
 
 /// Bytes in base64.
 #[derive(Debug)]
-struct Blob(Vec<u8>);
+pub(crate) struct Blob(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {

@@ -7,7 +7,7 @@ mod shape;
 mod attribute;
 mod scalar;
 
-pub(crate) use attribute::{Attribute, Attributes, Layer, ValueFault, Values};
+pub(crate) use attribute::{Attribute, Attributes, Blob, Layer, ValueFault, Values};
 pub(crate) use scalar::{Double, Flag, Integer, List, Long, Map, Text};
 pub(crate) use shape::{Malformed, Shape, decode};
 pub(crate) use wire::{Array, Object, image, item, string};

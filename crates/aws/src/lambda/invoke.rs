@@ -24,7 +24,7 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 6 << 20;
 /// Longest client context, in Base64.
 const CONTEXT_BYTES_MAX: usize = 3583;
 /// A call that came through so many functions goes no further: they call one another in circles.
-const DEPTH_MAX: u8 = 16;
+const DEPTH_MAX: u8 = triggers::DEPTH_MAX;
 
 const X_AMZ_LOG_TYPE: HeaderName = HeaderName::from_static("x-amz-log-type");
 const X_AMZ_LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");

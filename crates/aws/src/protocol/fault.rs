@@ -10,12 +10,16 @@ use item::{Item, KeyError, KeyKind, PARTITION_BYTES_MAX, codec::DecodeError, exp
 pub(crate) enum Code {
     AccessDenied,
     ConditionalCheckFailed,
+    DryRun,
     ExpiredIterator,
+    ExpiredNextToken,
     HierarchyLevelLimitExceeded,
     IdempotentParameterMismatch,
     IncompleteSignature,
+    InternalFailure,
     InternalServerError,
     InvalidAllowedPattern,
+    InvalidArgument,
     InvalidFilterKey,
     InvalidFilterOption,
     InvalidFilterValue,
@@ -33,6 +37,7 @@ pub(crate) enum Code {
     ParameterPatternMismatch,
     ParameterVersionNotFound,
     PreconditionFailed,
+    ProvisionedThroughputExceeded,
     RecursiveInvocation,
     RequestTooLarge,
     ResourceConflict,
@@ -58,12 +63,16 @@ impl Code {
         match self {
             Code::AccessDenied => "AccessDeniedException",
             Code::ConditionalCheckFailed => "ConditionalCheckFailedException",
+            Code::DryRun => "DryRunOperationException",
             Code::ExpiredIterator => "ExpiredIteratorException",
+            Code::ExpiredNextToken => "ExpiredNextTokenException",
             Code::HierarchyLevelLimitExceeded => "HierarchyLevelLimitExceededException",
             Code::IdempotentParameterMismatch => "IdempotentParameterMismatchException",
             Code::IncompleteSignature => "IncompleteSignatureException",
+            Code::InternalFailure => "InternalFailureException",
             Code::InternalServerError => "InternalServerError",
             Code::InvalidAllowedPattern => "InvalidAllowedPatternException",
+            Code::InvalidArgument => "InvalidArgumentException",
             Code::InvalidFilterKey => "InvalidFilterKey",
             Code::InvalidFilterOption => "InvalidFilterOption",
             Code::InvalidFilterValue => "InvalidFilterValue",
@@ -81,6 +90,7 @@ impl Code {
             Code::ParameterPatternMismatch => "ParameterPatternMismatchException",
             Code::ParameterVersionNotFound => "ParameterVersionNotFound",
             Code::PreconditionFailed => "PreconditionFailedException",
+            Code::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
             Code::RecursiveInvocation => "RecursiveInvocationException",
             Code::RequestTooLarge => "RequestEntityTooLargeException",
             Code::ResourceConflict => "ResourceConflictException",
@@ -121,7 +131,7 @@ impl Code {
     /// The status of an error at services whose operations are targets: the error's type tells the rest.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Code::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::InternalFailure | Code::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         }

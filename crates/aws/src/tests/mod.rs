@@ -7,6 +7,7 @@ mod functions;
 mod indexes;
 mod invocations;
 mod items;
+mod kinesis;
 mod mappings;
 mod parameters;
 mod queries;
@@ -125,9 +126,24 @@ impl House {
 
     /// Asks SSM; shows the status where it is not 200, and the body.
     fn ssm(&self, operation: &str, body: &str) -> String {
-        let request = Request::post("/")
-            .header("x-amz-target", format!("AmazonSSM.{operation}"))
-            .header("content-type", "application/x-amz-json-1.1");
+        self.json_11(&format!("AmazonSSM.{operation}"), body, &[])
+    }
+
+    /// Asks Kinesis; shows the status where it is not 200, and the body.
+    fn kinesis(&self, operation: &str, body: &str) -> String {
+        self.json_11(&format!("Kinesis_20131202.{operation}"), body, &[])
+    }
+
+    /// Requests of Kinesis and their answers, a line each.
+    fn replay_kinesis(&self, requests: &[(&str, &str)], expected: Expect) {
+        let answers: Vec<String> = requests.iter().map(|(operation, body)| self.kinesis(operation, body)).collect();
+        expected.assert_eq(&answers.join("\n"));
+    }
+
+    fn json_11(&self, target: &str, body: &str, headers: &[(&str, &str)]) -> String {
+        let request =
+            Request::post("/").header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response = self.send(request.body(()).expect("a request"), body.replace('\'', "\""));
         assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
         let text = String::from_utf8_lossy(response.body());

@@ -82,13 +82,14 @@ pub enum RunOutcome {
     GaveUp(Condition),
 }
 
-const OUTCOMES: [(&str, RunOutcome); 6] = [
+const OUTCOMES: [(&str, RunOutcome); 7] = [
     ("succeeded", RunOutcome::Succeeded),
     ("will try again", RunOutcome::WillTryAgain),
     ("retries exhausted", RunOutcome::GaveUp(Condition::RetriesExhausted)),
     ("too old", RunOutcome::GaveUp(Condition::EventAgeExceeded)),
     ("function gone", RunOutcome::GaveUp(Condition::FunctionGone)),
     ("payload too large", RunOutcome::GaveUp(Condition::PayloadTooLarge)),
+    ("recursion detected", RunOutcome::GaveUp(Condition::RecursionDetected)),
 ];
 
 /// What came of a schedule's newest run.

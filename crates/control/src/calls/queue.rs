@@ -215,6 +215,9 @@ impl Queue {
         if policy.is_too_old(waiting, self.context.db.now_ms()) {
             return (Verdict::GiveUp(Condition::EventAgeExceeded), None);
         }
+        if waiting.invocation.depth >= triggers::DEPTH_MAX {
+            return (Verdict::GiveUp(Condition::RecursionDetected), None);
+        }
         self.index().counts.calls += 1;
         let answer = self.context.runner.call(&waiting.function, waiting.invocation.clone()).await;
         let verdict = policy.judge(waiting, &answer, &self.context.settings.delays, self.context.db.now_ms());

@@ -41,6 +41,8 @@ pub enum Condition {
     EventAgeExceeded,
     FunctionGone,
     PayloadTooLarge,
+    /// It came through as many functions as may call one another: they feed themselves.
+    RecursionDetected,
 }
 
 impl Condition {
@@ -51,6 +53,7 @@ impl Condition {
             Condition::EventAgeExceeded => "EventAgeExceeded",
             Condition::FunctionGone => "FunctionGone",
             Condition::PayloadTooLarge => "PayloadTooLarge",
+            Condition::RecursionDetected => "RecursionDetected",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is defined, kept as resources, and applied: whoever changes a definition goes through here.
 
 mod functions;
+mod notifications;
 mod parameters;
 mod schedules;
 mod wanted;
@@ -11,6 +12,7 @@ use crate::{
     clock::Clock,
     code::{CodeStore, UNPACKED_BYTES_MAX},
     feed::Feed,
+    notifications::Notifications,
 };
 use db::{Db, Expected, Resource, ResourcePut};
 use functions::apply_all;
@@ -28,6 +30,7 @@ use triggers::Triggers;
 use wire::Place;
 
 pub use functions::EVENT_BYTES_MAX;
+pub use notifications::NotificationStatus;
 pub use parameters::ParameterPage;
 pub use schedules::ScheduleStatus;
 pub use wanted::{Planned, Refused, Step, Wanted, WantedTrigger};
@@ -65,7 +68,7 @@ pub struct Defined<D> {
     pub revision: u64,
 }
 
-/// Functions, schedules and parameters. Clones share it.
+/// Functions, schedules, parameters, and whom buckets' events call. Clones share it.
 #[derive(Clone)]
 pub struct Control(Arc<Inner>);
 
@@ -77,6 +80,7 @@ struct Inner {
     calls: Arc<Calls>,
     clock: Arc<Clock>,
     triggers: Triggers,
+    notifications: Notifications,
     /// Held while a definition changes: what runs is then changed in the same order.
     changing: Arc<tokio::sync::Mutex<()>>,
     stopping: watch::Sender<bool>,
@@ -102,15 +106,27 @@ impl Control {
         });
         let changing = Arc::new(tokio::sync::Mutex::default());
         let calls = Arc::new(Calls::new(context.clone()));
-        let clock = Arc::new(Clock::new(context, calls.clone(), place.clone(), changing.clone())?);
+        let clock = Arc::new(Clock::new(context.clone(), calls.clone(), place.clone(), changing.clone())?);
         // Functions first: what waits is called as soon as it is taken up.
         apply_all(&db, &*runner, &place, &code);
         let feed = Arc::new(Feed(runner.clone()));
         let triggers = Triggers::start(db.clone(), place.clone(), feed, Handle::current());
+        let notifications = Notifications::start(context, calls.clone(), place.clone());
         let (stop_patience, ticking) = (settings.stop_patience, Mutex::default());
-        let inner =
-            Inner { db, runner, place, code, calls, clock, triggers, changing, stopping, stop_patience, ticking };
-        let control = Control(Arc::new(inner));
+        let control = Control(Arc::new(Inner {
+            db,
+            runner,
+            place,
+            code,
+            calls,
+            clock,
+            triggers,
+            notifications,
+            changing,
+            stopping,
+            stop_patience,
+            ticking,
+        }));
         control.0.remove_unused_code().await?;
         control.0.calls.take_up().await?;
         *control.0.ticking() = Some(tokio::spawn(control.0.clock.clone().run()));
@@ -127,6 +143,7 @@ impl Control {
     pub async fn stop(&self) {
         self.0.stopping.send_replace(true);
         self.0.triggers.stop().await;
+        self.0.notifications.stop().await;
         let ticking = self.0.ticking().take();
         if let Some(ticking) = ticking {
             // A clock that panicked has been reported by the panic hook.

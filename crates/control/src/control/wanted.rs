@@ -3,8 +3,8 @@
 
 use super::{Control, functions, parameters, schedules, to_its_end};
 use crate::{
-    Code, Error, FUNCTION, FunctionDefinition, Origin, PARAMETER, Package, Parameter, ParameterDefinition, SCHEDULE,
-    Schedule, ScheduleDefinition, code::CodeStore,
+    Code, Error, FUNCTION, FunctionDefinition, NOTIFICATION, NotificationDefinition, Origin, PARAMETER, Package,
+    Parameter, ParameterDefinition, SCHEDULE, Schedule, ScheduleDefinition, code::CodeStore,
 };
 use item::{Item, Value};
 use std::{collections::BTreeSet, sync::Arc};
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub schedules: Vec<ScheduleDefinition>,
     pub parameters: Vec<ParameterDefinition>,
     pub triggers: Vec<WantedTrigger>,
+    /// Of buckets that are there when they are applied.
+    pub notifications: Vec<NotificationDefinition>,
 }
 
 /// A function fed by a table's stream. A function is fed once by each stream, so the two name the trigger.
@@ -56,9 +58,9 @@ pub enum Step {
 /// One definition and its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// `function`, `schedule`, `parameter`, `trigger`.
+    /// `function`, `schedule`, `parameter`, `trigger`, `notification`.
     pub kind: &'static str,
-    /// The resource's name; a schedule's key; a trigger's function and table.
+    /// The resource's name; a schedule's key; a trigger's function and table; a notification's bucket.
     pub name: String,
     pub step: Step,
 }
@@ -72,7 +74,7 @@ pub struct Refused {
 }
 
 impl Control {
-    /// What [`Control::apply`] would do: parameters first, then functions, triggers, schedules, in the template's order; what
+    /// What [`Control::apply`] would do: parameters first, then functions, triggers, notifications, schedules, in the template's order; what
     /// is left alone comes last.
     ///
     /// # Errors
@@ -87,6 +89,9 @@ impl Control {
         }
         for trigger in &wanted.triggers {
             plan.add(TRIGGER, &trigger.name(), self.step_of_trigger(trigger, wanted));
+        }
+        for definition in &wanted.notifications {
+            plan.add(NOTIFICATION, &definition.bucket, self.step_of_notification(definition, wanted));
         }
         for definition in &wanted.schedules {
             plan.add(SCHEDULE, &definition.key(), self.step_of_schedule(definition));
@@ -125,6 +130,10 @@ impl Control {
         for trigger in wanted.triggers.into_iter().filter(|wanted| is_change(TRIGGER, &wanted.name())) {
             let failed = failed(TRIGGER, &trigger.name());
             self.set_trigger(trigger).await.map_err(failed)?;
+        }
+        for definition in wanted.notifications.into_iter().filter(|wanted| is_change(NOTIFICATION, &wanted.bucket)) {
+            let failed = failed(NOTIFICATION, &definition.bucket);
+            self.set_notification(templated(definition)).await.map_err(failed)?;
         }
         for definition in wanted.schedules.into_iter().filter(|wanted| is_change(SCHEDULE, &wanted.key())) {
             let failed = failed(SCHEDULE, &definition.key());
@@ -165,16 +174,30 @@ impl Control {
     /// The table need not be there yet, nor the function if it is wanted, too.
     fn step_of_trigger(&self, trigger: &WantedTrigger, wanted: &Wanted) -> Result<Step, Error> {
         trigger.settings.check()?;
-        let is_wanted = wanted.functions.iter().any(|(function, _)| function.name == trigger.function);
-        if !is_wanted {
-            self.0.resource(FUNCTION, &trigger.function)?;
-        }
+        self.check_function(&trigger.function, wanted)?;
         let Some(found) = self.existing(trigger) else { return Ok(Step::Create) };
         let on = |enabled| Value::Bool(enabled);
         let (mut before, mut after) = (found.settings.to_item(), trigger.settings.to_item());
         before.insert("enabled", on(found.enabled));
         after.insert("enabled", on(trigger.enabled));
         Ok(step(Some(&before), &after))
+    }
+
+    /// The bucket need not be there yet.
+    fn step_of_notification(&self, definition: &NotificationDefinition, wanted: &Wanted) -> Result<Step, Error> {
+        let definition = templated(definition.clone());
+        definition.check()?;
+        for target in &definition.targets {
+            self.check_function(&target.function, wanted)?;
+        }
+        let found = self.notification(&definition.bucket)?;
+        Ok(step(found.map(|found| found.to_item()).as_ref(), &definition.to_item()))
+    }
+
+    /// A function is there, or wanted.
+    fn check_function(&self, name: &str, wanted: &Wanted) -> Result<(), Error> {
+        let is_wanted = wanted.functions.iter().any(|(function, _)| function.name == name);
+        if is_wanted { Ok(()) } else { self.0.resource(FUNCTION, name).map(drop) }
     }
 
     /// The trigger of this function on the table's stream of now.
@@ -221,7 +244,7 @@ impl Control {
 
     fn add_left(&self, plan: &mut Draft) {
         let is_templated = |resource: &db::Resource| Origin::of(&resource.body) == Some(Origin::Template);
-        for kind in [PARAMETER, FUNCTION, SCHEDULE] {
+        for kind in [PARAMETER, FUNCTION, NOTIFICATION, SCHEDULE] {
             for resource in self.0.db.resources(kind).iter().filter(|resource| is_templated(resource)) {
                 if !plan.seen.contains(&(kind, resource.name.clone())) {
                     plan.planned.push(Planned { kind, name: resource.name.clone(), step: Step::Left });
@@ -281,6 +304,12 @@ impl Templated for FunctionDefinition {
 }
 
 impl Templated for ScheduleDefinition {
+    fn origin(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+}
+
+impl Templated for NotificationDefinition {
     fn origin(&mut self) -> &mut Origin {
         &mut self.origin
     }

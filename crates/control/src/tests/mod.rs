@@ -5,6 +5,7 @@ mod clock;
 mod definitions;
 mod events;
 mod functions;
+mod notifications;
 mod parameters;
 mod wanted;
 
@@ -212,7 +213,7 @@ impl Life {
     }
 
     /// Waits until something holds, at most ten seconds.
-    pub async fn until(&self, what: &str, holds: impl Fn(&Life) -> bool) {
+    pub async fn until(&self, what: &str, mut holds: impl FnMut(&Life) -> bool) {
         for _ in 0..5000 {
             if holds(self) {
                 return;

@@ -24,6 +24,7 @@ fn wanted() -> Wanted {
             settings: triggers::Settings::default(),
             enabled: true,
         }],
+        notifications: Vec::new(),
     }
 }
 

@@ -67,7 +67,7 @@ const NOT_NEEDED: [&str; 52] = [
 ];
 
 /// Types that do something on AWS and nothing here.
-const NOT_RUN: [&str; 66] = [
+const NOT_RUN: [&str; 65] = [
     "AWS::ApiGateway::*",
     "AWS::ApiGatewayV2::*",
     "AWS::AppSync::*",
@@ -92,7 +92,6 @@ const NOT_RUN: [&str; 66] = [
     "AWS::Events::EventBus",
     "AWS::Glue::*",
     "AWS::IoT::*",
-    "AWS::Kinesis::Stream",
     "AWS::Kinesis::StreamConsumer",
     "AWS::KinesisAnalytics::*",
     "AWS::KinesisAnalyticsV2::*",
@@ -137,13 +136,12 @@ const NOT_RUN: [&str; 66] = [
 ];
 
 /// Types that are not created here and have names all the same: what holds the name, and what comes before it in the
-/// ARN. A role is passed to what needs no role; a bucket or a Kinesis stream is what a trigger waits for. Of all others
+/// ARN. A role is passed to what needs no role; a bucket is what a trigger waits for. Of all others
 /// `!Ref` gives what only AWS knows: the id of a key, of a pool of users.
-const NAMED: [(&str, &str, &str); 7] = [
+const NAMED: [(&str, &str, &str); 6] = [
     ("AWS::CloudWatch::Alarm", "AlarmName", "alarm:"),
     ("AWS::IAM::ManagedPolicy", "ManagedPolicyName", "policy/"),
     ("AWS::IAM::Role", "RoleName", "role/"),
-    ("AWS::Kinesis::Stream", "Name", "stream/"),
     ("AWS::Logs::LogGroup", "LogGroupName", "log-group:"),
     ("AWS::S3::Bucket", "BucketName", ""),
     ("AWS::Scheduler::ScheduleGroup", "Name", "schedule-group/"),

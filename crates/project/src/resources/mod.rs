@@ -6,6 +6,7 @@ mod destination;
 pub(crate) mod elsewhere;
 pub(crate) mod functions;
 mod indexes;
+mod kinesis;
 mod marks;
 pub(crate) mod name;
 mod parameter;
@@ -36,7 +37,7 @@ pub(crate) struct ResourceType {
 }
 
 /// Every type that is created here.
-pub(crate) const TYPES: [&ResourceType; 10] = [
+pub(crate) const TYPES: [&ResourceType; 11] = [
     &table::TYPE,
     &simple_table::TYPE,
     &functions::serverless::TYPE,
@@ -45,6 +46,7 @@ pub(crate) const TYPES: [&ResourceType; 10] = [
     &schedules::rule::TYPE,
     &schedules::scheduler::TYPE,
     &parameter::TYPE,
+    &kinesis::TYPE,
     &destination::QUEUE,
     &destination::TOPIC,
 ];

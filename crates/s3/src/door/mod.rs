@@ -10,6 +10,7 @@ mod leaving;
 mod lineage;
 mod listing;
 mod metrics;
+mod notifying;
 mod operation;
 mod parts;
 mod reading;
@@ -21,7 +22,7 @@ pub use metrics::{OperationMetrics, Traffic};
 pub use operation::Access;
 pub use wire::Place;
 
-use crate::{Buckets, Error, blobs::hex};
+use crate::{Buckets, Error, Notifier, blobs::hex};
 use addressing::Hosts;
 use arriving::{Arriving, Chunks, Trailers};
 use bytes::Bytes;
@@ -84,6 +85,7 @@ pub struct Door {
 /// What all operations share.
 pub(crate) struct Shared {
     buckets: Buckets,
+    notifier: Option<Arc<dyn Notifier>>,
     config: Config,
     metrics: Metrics,
     uploads: Arc<Semaphore>,
@@ -108,8 +110,18 @@ const X_AMZ_DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-
 
 /// What a query names as a part of a bucket or object, of what is kept here. Anything else must not be taken for the
 /// bucket or object itself.
-const PARTS_KEPT: [&str; 9] =
-    ["attributes", "delete", "location", "tagging", "uploadId", "uploads", "versioning", "versions", "versionId"];
+const PARTS_KEPT: [&str; 10] = [
+    "attributes",
+    "delete",
+    "location",
+    "notification",
+    "tagging",
+    "uploadId",
+    "uploads",
+    "versioning",
+    "versions",
+    "versionId",
+];
 
 /// Headers that ask for what is not done here, or not kept.
 const HEADERS_UNKEPT: [&str; 7] = [
@@ -127,10 +139,12 @@ const HEADERS_UNKEPT: [&str; 7] = [
 struct Seen(Arc<OnceLock<Operation>>);
 
 impl Door {
+    /// A door; `notifier` tells functions of what happens to objects, if there are any.
     #[must_use]
-    pub fn new(buckets: Buckets, config: Config) -> Door {
+    pub fn new(buckets: Buckets, config: Config, notifier: Option<Arc<dyn Notifier>>) -> Door {
         let shared = Arc::new(Shared {
             buckets,
+            notifier,
             metrics: Metrics::new(),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS_MAX)),

@@ -1,7 +1,7 @@
 //! Every operation that works here, and what carries it out. What is not listed answers NotImplemented, which is s3s's
 //! doing.
 
-use super::{Operation, Seen, Shared, fault::fault, listing, parts, reading, writing};
+use super::{Operation, Seen, Shared, fault::fault, listing, notifying, parts, reading, writing};
 use http::HeaderMap;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, dto};
 use std::sync::Arc;
@@ -65,6 +65,7 @@ serve! {
     delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: DeleteObjectTagging, writing::delete_tags;
     delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: DeleteObjects, writing::delete_all;
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput: GetBucketLocation, reading::location;
+    get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: GetBucketNotificationConfiguration, notifying::get;
     get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput: GetBucketVersioning, reading::versioning;
     get_object(GetObjectInput) -> GetObjectOutput: GetObject, reading::get;
     get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput: GetObjectAttributes, reading::attributes;
@@ -77,6 +78,7 @@ serve! {
     list_objects(ListObjectsInput) -> ListObjectsOutput: ListObjects, listing::objects;
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output: ListObjectsV2, listing::objects_v2;
     list_parts(ListPartsInput) -> ListPartsOutput: ListParts, listing::parts;
+    put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: PutBucketNotificationConfiguration, notifying::put;
     put_object(PutObjectInput) -> PutObjectOutput: PutObject, writing::put;
     put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: PutObjectTagging, writing::put_tags;
     upload_part(UploadPartInput) -> UploadPartOutput: UploadPart, parts::put;

@@ -45,6 +45,8 @@ fn unique_names(project: &Project, report: &Report) {
     unique(triggers.chain(buckets), "", report);
     let parameters = project.parameters.iter().map(|parameter| Named::new(&parameter.name, &parameter.origin));
     unique(parameters, "Name", report);
+    let streams = project.streams.iter().map(|stream| Named::new(&stream.name, &stream.origin));
+    unique(streams, "Name", report);
     let schedules = project.schedules.iter().filter_map(|schedule| match &schedule.kind {
         ScheduleKind::Scheduler { group } => {
             let named = Named::new(&format!("{group}/{}", schedule.name), &schedule.origin);
