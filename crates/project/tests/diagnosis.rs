@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity, SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
+    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity,
+    SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
 fn cases() -> PathBuf {
