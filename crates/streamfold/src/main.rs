@@ -87,6 +87,7 @@ fn check(template: &Template) -> Result<(), Failure> {
         (views, "view"),
         (project.functions.len(), "function"),
         (project.schedules.len(), "schedule"),
+        (project.exports.len(), "export"),
         (project.dashboards.len(), "dashboard"),
     ];
     let counts: Vec<String> =
