@@ -130,6 +130,7 @@ fn pretend(stage: &Stage, now_ms: u64, beat: u64, beats: u64) {
         }
     }
     pretend_triggers(stage, now_ms, beat, ran, slow);
+    pretend_exports(stage, beat);
     if beats == 1 && beat.is_multiple_of(3) || beats > 1 && beat >= 717 * 20 {
         pretend_log(stage, now_ms, beat, beat.is_multiple_of(21));
     }
@@ -154,6 +155,14 @@ fn pretend_triggers(stage: &Stage, now_ms: u64, beat: u64, ran: u64, slow: f64) 
     indexing.lanes[0].phase = LanePhase::BackingOff { until_ms: now_ms / 30_000 * 30_000 + 30_000 };
     triggers[2].iterator_age_ms += 250;
     triggers[2].lanes[0].age_ms += 250;
+}
+
+fn pretend_exports(stage: &Stage, beat: u64) {
+    let done = beat % 80 * 250;
+    if let Some(progress) = locked(&stage.exports).tables[0].running.as_mut().and_then(|row| row.progress.as_mut()) {
+        progress.done = done;
+    }
+    locked(&stage.executions)[0].published = done;
 }
 
 fn pretend_log(stage: &Stage, now_ms: u64, beat: u64, fails: bool) {

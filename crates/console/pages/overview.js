@@ -1,8 +1,9 @@
-// The overview: engine, dashboards, views, functions, triggers, schedules, tables, requests; each frame is the whole state.
+// The overview: engine, dashboards, views, functions, triggers, schedules, exports, tables, requests; each frame is the whole state.
 
 import { follow } from "./live.js";
 import { ago, behind, bytes, copying, el, keyed, mark, number, say } from "./format.js";
 import { derived, newState, showState } from "./indexes.js";
+import { newExported, showExported } from "./executions.js";
 import {
   cells, functionPage, functionWord, lastRun, newProcesses, showAlarms, showCount, showProcesses, showTriggers, showWord, span, until,
 } from "./rows.js";
@@ -161,6 +162,13 @@ function showSchedules() {
   });
 }
 
+function showExports() {
+  const rows = latest.exports;
+  id("exports-section").hidden = rows.length === 0;
+  say(id("exports-count"), latest.exports_count > rows.length ? `the first ${rows.length} of ${number(latest.exports_count)}` : "");
+  keyed(id("exports"), rows, (row) => row.table, newExported, (element, row) => showExported(element, row, now()));
+}
+
 /** Below its table: an index, or what expires. */
 function newDerived(row) {
   const cell = (name) => el("td", { class: name });
@@ -189,6 +197,7 @@ function showTimes() {
   }
   showEngine();
   showSchedules();
+  showExports();
 }
 
 function showRequests() {

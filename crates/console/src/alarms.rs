@@ -1,5 +1,6 @@
-//! What a person should know at once about functions, triggers and schedules, from their rows. Pure.
+//! What a person should know at once about functions, triggers, schedules and exports, from their rows. Pure.
 
+use crate::executions::ExportTableRow;
 use crate::running::{FunctionRow, LanePhase, ScheduleRow, TriggerRow};
 use serde_json::{Value, json};
 
@@ -25,6 +26,23 @@ pub fn frame(alarms: &[Alarm]) -> Value {
 pub fn all(functions: &[FunctionRow], triggers: &[TriggerRow], schedules: &[ScheduleRow]) -> Vec<Alarm> {
     let functions = functions.iter().filter_map(function);
     functions.chain(triggers.iter().flat_map(trigger)).chain(schedules.iter().filter_map(schedule)).collect()
+}
+
+/// Executions that wait for a person.
+pub fn exports(tables: &[ExportTableRow]) -> Vec<Alarm> {
+    let each = |row: &ExportTableRow, versions: &[String], what: &str| -> Vec<Alarm> {
+        let alarm = |version: &String| Alarm {
+            text: format!("The export {version} of {} {what}", row.table),
+            href: format!("/exports/{}/{version}", row.table),
+        };
+        versions.iter().map(alarm).collect()
+    };
+    let of = |row: &ExportTableRow| {
+        let mut alarms = each(row, &row.held, "is held: nothing of it is published until somebody releases it");
+        alarms.extend(each(row, &row.failed, "has failed"));
+        alarms
+    };
+    tables.iter().flat_map(of).collect()
 }
 
 pub fn function(row: &FunctionRow) -> Option<Alarm> {

@@ -12,6 +12,9 @@
 //! | `GET triggers/UUID/quarantine?after=ID` | `{keys: [..], next}`: parked keys with their records |
 //! | `POST triggers/UUID/quarantine/ID/retry`, `.../drop` | calls with the key's records again; gives up the first one |
 //! | `GET schedules` | `{schedules: [..]}`: definition, next moments, latest run |
+//! | `GET exports?table=TENANT/TABLE&most=COUNT` | `{at, executions: [..], tables: [..], bindings: [..], counts}`: executions newest first, 50 unless more are asked for |
+//! | `GET exports/TENANT/TABLE/VERSION` | `{at, execution}`: status, steps, statistics, why it is held and some of its operations |
+//! | `POST exports/TENANT/TABLE/VERSION/retry`, `.../release`, `.../reject` | `{done}`, a sentence |
 //! | `POST schedules/NAME/run` | calls its function once, now |
 //!
 //! Names and ids are percent-encoded, their slashes too. What goes wrong is answered with `{error}` and 400 (wrong), 403
@@ -20,7 +23,7 @@
 //! [`mod@crate::guard`].
 
 use crate::{
-    Inner, feed,
+    Decision, Inner, exports, feed,
     feed::FeedName,
     functions, guard, logs,
     respond::{Body, json as respond_json, json_bytes, method_not_allowed, refused},
@@ -48,6 +51,10 @@ pub async fn get(inner: &Arc<Inner>, parts: &Parts, path: &[&str]) -> Response<B
         ["triggers"] => respond_json(StatusCode::OK, &triggers::api(inner)),
         ["triggers", uuid, "quarantine"] => triggers::quarantine(inner, uuid, query("after")).await,
         ["schedules"] => respond_json(StatusCode::OK, &schedules::api(inner)),
+        ["exports"] => exports::api(inner, query("table"), query("most")).await,
+        ["exports", tenant, table, version] => {
+            exports::api_one(inner, format!("{tenant}/{table}"), version.to_owned()).await
+        }
         ["tables", name] => table::describe(inner, name).await,
         ["tables", name, "items"] => table::items(inner, name, parts.uri.query().unwrap_or("")).await,
         _ => match frame_of(inner, path) {
@@ -114,6 +121,16 @@ impl Change {
                 Change::Act(Action::Drop { trigger: own(uuid), id: own(id) })
             }
             ["schedules", name, "run"] => Change::Act(Action::Run { schedule: own(name) }),
+            ["exports", tenant, table, version, decision] => Change::Act(Action::Decide {
+                table: format!("{tenant}/{table}"),
+                version: own(version),
+                decision: match decision {
+                    "retry" => Decision::Retry,
+                    "release" => Decision::Release,
+                    "reject" => Decision::Reject,
+                    _ => return None,
+                },
+            }),
             _ => return None,
         })
     }
@@ -129,6 +146,8 @@ impl Change {
                 | Action::Retry { trigger, .. }
                 | Action::Drop { trigger, .. },
             ) => ("trigger", trigger, inner.trigger(trigger).is_some()),
+            // Executions lie in the database: who decides about one finds out whether it is there.
+            Change::Act(Action::Decide { .. }) => return None,
         };
         (!there).then(|| missing(kind, name))
     }

@@ -1,6 +1,7 @@
 //! What the binary tells the console: dashboards, who may look, and figures of rooms that the console must not know.
 
-use crate::running::{Action, Answer, FunctionRow, LogPage, QuarantinePage, Refused, ScheduleRow, TriggerRow};
+use crate::executions::{ExecutionRow, ExportsRow};
+use crate::running::{Action, Answer, Cause, FunctionRow, LogPage, QuarantinePage, Refused, ScheduleRow, TriggerRow};
 use bytes::Bytes;
 use item::Seq;
 use std::pin::Pin;
@@ -14,6 +15,10 @@ pub type ReadLog = Box<dyn Fn(&str, Option<u64>, usize) -> LogPage + Send + Sync
 pub type AwaitLog = Box<dyn Fn(&str, u64) -> Later<()> + Send + Sync>;
 /// `(trigger, after)`.
 pub type ReadQuarantine = Box<dyn Fn(&str, Option<&str>) -> Result<QuarantinePage, Refused> + Send + Sync>;
+/// `(table, most)`, newest first; no table: of all.
+pub type ReadExecutions = Box<dyn Fn(Option<&str>, usize) -> Result<Vec<ExecutionRow>, Refused> + Send + Sync>;
+/// `(table, version)`.
+pub type ReadExecution = Box<dyn Fn(&str, &str) -> Result<ExecutionRow, Refused> + Send + Sync>;
 pub type Act = Box<dyn Fn(Action) -> Later<Result<String, Refused>> + Send + Sync>;
 /// `(function, payload)`.
 pub type Invoke = Box<dyn Fn(String, Bytes) -> Later<Result<Answer, Refused>> + Send + Sync>;
@@ -42,6 +47,11 @@ pub struct Config {
     pub logs_past: AwaitLog,
     /// Parked keys of a trigger, of a uuid, after the one that the page before named. May read the disk.
     pub quarantine: ReadQuarantine,
+    /// Bindings, tables and counts of exports, called for each frame and every few seconds: must answer at once.
+    pub exports: Box<dyn Fn() -> ExportsRow + Send + Sync>,
+    /// Executions of exports. May read the disk, as may the next one.
+    pub executions: ReadExecutions,
+    pub execution: ReadExecution,
     /// What people may do; `None`: they may only look.
     pub hands: Option<Hands>,
 }
@@ -69,6 +79,12 @@ impl Default for Config {
             logs: Box::new(|_, _, _| LogPage::default()),
             logs_past: Box::new(|_, _| Box::pin(std::future::pending())),
             quarantine: Box::new(|_, _| Ok(QuarantinePage::default())),
+            exports: Box::new(ExportsRow::default),
+            executions: Box::new(|_, _| Ok(Vec::new())),
+            execution: Box::new(|table, version| {
+                let why = format!("there is no execution of {table} {version}");
+                Err(Refused { cause: Cause::Missing, why })
+            }),
             hands: None,
         }
     }

@@ -6,7 +6,7 @@
 //! itself, over the same connection: browsers allow few.
 
 use crate::{
-    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, functions, logs::Tail,
+    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, exports, functions, logs::Tail,
     overview::OverviewSource, pace::Pace, recent::Rows, respond::Body, schedules, triggers,
 };
 use bytes::Bytes;
@@ -54,16 +54,21 @@ pub enum FeedName {
     Function(String),
     Trigger(String),
     Schedules,
+    Exports,
+    /// `TENANT/TABLE/VERSION`.
+    Execution(String),
 }
 
 impl FeedName {
     /// What its page is about, where there are many of the kind.
     pub fn subject(&self) -> &str {
         match self {
-            FeedName::Overview | FeedName::Functions | FeedName::Schedules => "",
-            FeedName::Dashboard(name) | FeedName::Table(name) | FeedName::Function(name) | FeedName::Trigger(name) => {
-                name
-            }
+            FeedName::Overview | FeedName::Functions | FeedName::Schedules | FeedName::Exports => "",
+            FeedName::Dashboard(name)
+            | FeedName::Table(name)
+            | FeedName::Function(name)
+            | FeedName::Trigger(name)
+            | FeedName::Execution(name) => name,
         }
     }
 
@@ -92,9 +97,12 @@ impl FeedName {
                 };
                 Source::Dashboard(DashboardSource::new(spec, Rows::Changes))
             }
-            FeedName::Functions | FeedName::Function(_) | FeedName::Trigger(_) | FeedName::Schedules => {
-                Source::Running(self.clone())
-            }
+            FeedName::Functions
+            | FeedName::Function(_)
+            | FeedName::Trigger(_)
+            | FeedName::Schedules
+            | FeedName::Exports
+            | FeedName::Execution(_) => Source::Running(self.clone()),
         })
     }
 }
@@ -115,6 +123,8 @@ impl Source {
             Source::Running(FeedName::Function(name)) => functions::one(inner, name),
             Source::Running(FeedName::Trigger(uuid)) => triggers::one(inner, uuid),
             Source::Running(FeedName::Schedules) => schedules::list(inner),
+            Source::Running(FeedName::Exports) => exports::list(inner),
+            Source::Running(FeedName::Execution(name)) => exports::one(inner, name),
             Source::Running(_) => functions::list(inner),
         }
     }

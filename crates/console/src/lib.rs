@@ -12,6 +12,8 @@ mod api;
 mod cell;
 mod config;
 mod dashboard;
+mod executions;
+mod exports;
 mod feed;
 mod functions;
 mod guard;
@@ -34,8 +36,12 @@ mod wake;
 
 pub use api::{REQUEST_BYTES_MAX, unread};
 pub use config::{
-    Act, AwaitLog, Chart, Config, Dashboard, Hands, Invoke, Later, Phase, Rate, ReadLog, ReadQuarantine, Recent,
-    RequestRow, SkipSample, Skipped, ViewRow,
+    Act, AwaitLog, Chart, Config, Dashboard, Hands, Invoke, Later, Phase, Rate, ReadExecution, ReadExecutions, ReadLog,
+    ReadQuarantine, Recent, RequestRow, SkipSample, Skipped, ViewRow,
+};
+pub use executions::{
+    BindingRow, Decision, DeltaRow, ExecutionRow, ExportCounts, ExportFileRow, ExportTableRow, ExportsRow, HoldRow,
+    ImportedRow, OperationRow, ProgressRow, RunningRow, StepRow,
 };
 pub use respond::Body;
 pub use running::{
@@ -164,6 +170,7 @@ impl Console {
             // Not below their lists: a function may be named feed.
             ["feed", list] => self.feed(parts, &[list]),
             [kind, name, "feed"] => self.feed(parts, &[kind, name]),
+            ["exports", tenant, table, version, "feed"] => self.feed(parts, &["exports", tenant, table, version]),
             // The overview's address ends in a slash.
             [""] => self.page(parts, &[]),
             ref page => self.page(parts, page),
@@ -238,6 +245,12 @@ impl Inner {
             [] => (Shell::Overview, own("Overview"), FeedName::Overview),
             ["functions"] => (Shell::Functions, own("Functions"), FeedName::Functions),
             ["schedules"] => (Shell::Schedules, own("Schedules"), FeedName::Schedules),
+            ["exports"] => (Shell::Exports, own("Exports"), FeedName::Exports),
+            // A link from before the registry had it, or of one that was removed since, is told so by its feed.
+            ["exports", tenant, table, version] => {
+                let name = format!("{tenant}/{table}/{version}");
+                (Shell::Execution, name.clone(), FeedName::Execution(name))
+            }
             ["dashboards", name] => match self.dashboard(name) {
                 Some(found) => (Shell::Dashboard, found.title.clone(), FeedName::Dashboard(own(name))),
                 None => return missing("dashboard", name),

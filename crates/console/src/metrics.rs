@@ -1,5 +1,6 @@
 //! Figures for machines: Prometheus' text format and a health check.
 
+mod exports;
 mod running;
 
 use crate::{
@@ -22,6 +23,7 @@ pub fn respond(inner: &Inner) -> Response<Body> {
     running::functions(&inner.functions(), &mut text);
     running::triggers(&inner.triggers(), &mut text);
     running::schedules(&inner.schedules(), &mut text);
+    exports::exports(&(inner.config.exports)(), inner.db.now_ms(), &mut text);
     full(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(text.0))
 }
 

@@ -1,8 +1,9 @@
-//! The overview's frames: the engine's figures, tables, views, requests.
+//! The overview's frames: the engine's figures, tables, views, exports, requests.
 
 use crate::{
     Inner, Phase, ViewRow, alarms,
     dashboard::phase,
+    exports,
     feed::{Built, Vitals, WATCHERS_MAX},
     functions::{self, ROWS_MAX},
     index, schedules, triggers,
@@ -85,16 +86,21 @@ impl OverviewSource {
     }
 }
 
-/// Adds functions, triggers and schedules, and what is wrong with them.
+/// Adds functions, triggers, schedules and exports, and what is wrong with them.
 fn running(inner: &Inner, body: &mut Value) {
     let (functions, triggers, schedules) = (inner.functions(), inner.triggers(), inner.schedules());
-    body["alarms"] = alarms::frame(&alarms::all(&functions, &triggers, &schedules));
+    let exports = (inner.config.exports)();
+    let mut alarms = alarms::all(&functions, &triggers, &schedules);
+    alarms.extend(alarms::exports(&exports.tables));
+    body["alarms"] = alarms::frame(&alarms);
     body["functions"] = functions.iter().take(ROWS_MAX).map(functions::short).collect();
     body["functions_count"] = functions.len().into();
     body["triggers"] = triggers.iter().take(ROWS_MAX).map(triggers::short).collect();
     body["triggers_count"] = triggers.len().into();
     body["schedules"] = schedules.iter().take(ROWS_MAX).map(schedules::row).collect();
     body["schedules_count"] = schedules.len().into();
+    body["exports"] = exports.tables.iter().take(ROWS_MAX).map(exports::table).collect();
+    body["exports_count"] = exports.tables.len().into();
 }
 
 fn engine(inner: &Inner) -> Value {

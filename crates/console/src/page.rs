@@ -20,13 +20,16 @@ pub enum Shell {
     Function,
     Trigger,
     Schedules,
+    Exports,
+    Execution,
 }
 
 /// The parts of the console, as the head of its pages lists them: where they are, and which shells belong to them.
-const PARTS: [(&str, &str, &[Shell]); 3] = [
+const PARTS: [(&str, &str, &[Shell]); 4] = [
     ("Overview", "/", &[Shell::Overview, Shell::Table]),
     ("Functions", "/functions", &[Shell::Functions, Shell::Function, Shell::Trigger]),
     ("Schedules", "/schedules", &[Shell::Schedules]),
+    ("Exports", "/exports", &[Shell::Exports, Shell::Execution]),
 ];
 
 impl Shell {
@@ -40,6 +43,8 @@ impl Shell {
             Shell::Function => include_str!("../pages/function.html"),
             Shell::Trigger => include_str!("../pages/trigger.html"),
             Shell::Schedules => include_str!("../pages/schedules.html"),
+            Shell::Exports => include_str!("../pages/exports.html"),
+            Shell::Execution => include_str!("../pages/execution.html"),
         }
     }
 
@@ -53,6 +58,8 @@ impl Shell {
             Shell::Function => Some("function.js"),
             Shell::Trigger => Some("trigger.js"),
             Shell::Schedules => Some("schedules.js"),
+            Shell::Exports => Some("exports.js"),
+            Shell::Execution => Some("execution.js"),
         }
     }
 
@@ -98,6 +105,10 @@ impl Pages {
             ("function.js", SCRIPT, include_str!("../pages/function.js")),
             ("trigger.js", SCRIPT, include_str!("../pages/trigger.js")),
             ("schedules.js", SCRIPT, include_str!("../pages/schedules.js")),
+            ("executions.js", SCRIPT, include_str!("../pages/executions.js")),
+            ("exports.js", SCRIPT, include_str!("../pages/exports.js")),
+            ("execution.js", SCRIPT, include_str!("../pages/execution.js")),
+            ("exports.css", CSS, include_str!("../pages/exports.css")),
             ("functions.css", CSS, include_str!("../pages/functions.css")),
             ("spark.js", SCRIPT, include_str!("../pages/spark.js")),
             ("dashboard.js", SCRIPT, include_str!("../pages/dashboard.js")),
@@ -205,7 +216,7 @@ mod tests {
         assert_eq!(filled, "<title>&lt;b&gt;&quot;{{version}}&#39;&amp;</title><p>1.0</p>");
     }
 
-    const SHELLS: [Shell; 7] = [
+    const SHELLS: [Shell; 9] = [
         Shell::Overview,
         Shell::Dashboard,
         Shell::Table,
@@ -213,6 +224,8 @@ mod tests {
         Shell::Function,
         Shell::Trigger,
         Shell::Schedules,
+        Shell::Exports,
+        Shell::Execution,
     ];
 
     #[test]

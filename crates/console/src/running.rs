@@ -1,6 +1,7 @@
 //! What runs beside the database, as plain rows: functions, the triggers that feed them, schedules that call them, their
 //! logs, and what a person may do about them. The binary fills these in; nothing here knows where they come from.
 
+use crate::executions::Decision;
 use bytes::Bytes;
 use item::Seq;
 use std::time::Duration;
@@ -365,6 +366,13 @@ pub enum Action {
     /// Call a schedule's function once.
     Run {
         schedule: String,
+    },
+    /// Decide about an execution of an export.
+    Decide {
+        /// `TENANT/TABLE`.
+        table: String,
+        version: String,
+        decision: Decision,
     },
 }
 

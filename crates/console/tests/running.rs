@@ -465,7 +465,8 @@ async fn the_overview_tells_what_stands_still() {
         .filter_map(|alarm| alarm["href"].as_str())
         .collect();
     let moving = format!("/triggers/{MOVING}");
-    assert_eq!(alarms, ["/functions/pull-events", &moving, &moving, &moving]);
+    let exports = ["/exports/acme/prices/20210101_V0003", "/exports/tenant/test_table/20210102_V0004"];
+    assert_eq!(alarms, ["/functions/pull-events", &moving, &moving, &moving, exports[0], exports[1]]);
     assert_eq!(
         (&overview["functions_count"], &overview["triggers_count"], &overview["schedules_count"]),
         (&json!(5), &json!(3), &json!(3))

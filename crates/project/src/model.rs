@@ -1,13 +1,15 @@
 //! What a template asks for, after every parameter, condition and function in it has been worked out. Plain data for
 //! whoever creates it; knows nothing of YAML, of the engine or of the API. Functions and what calls them are in
-//! `functions` and `schedules`.
+//! `functions` and `schedules`, exports in `exports`.
 
+mod exports;
 mod functions;
 mod schedules;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use exports::{Brake, Complete, Empty, Export, OtherColumns};
 pub use functions::{
     BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
     TriggerSettings,
@@ -39,6 +41,8 @@ pub struct Project {
     pub triggers: Vec<Trigger>,
     /// What buckets call functions, in the order of the template. Each function is one of `functions`.
     pub bucket_triggers: Vec<BucketTrigger>,
+    /// Full exports that arrive in buckets, in the order of the template. No object belongs to two of them.
+    pub exports: Vec<Export>,
     /// What time calls functions, in the order of the template. Names are unique within each of the two services, and
     /// each function is one of `functions`.
     pub schedules: Vec<Schedule>,

@@ -57,6 +57,9 @@ impl<'a> Walk<'_, 'a> {
         if let Some(properties) = resource.properties() {
             self.value(&properties, live);
         }
+        if let Some(marks) = resource.field.get("Metadata").and_then(|metadata| metadata.get("Streamfold")) {
+            self.value(&marks, live);
+        }
         let Some(depends) = resource.field.get("DependsOn") else { return };
         let names = if matches!(depends.node.value, Value::List(_)) { depends.items() } else { vec![depends] };
         for field in names {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::Options;
 use crate::dashboard;
 use crate::diagnostic::Severity;
+use crate::export;
 use crate::field::{Field, Report};
 use crate::model::{Project, Table};
 use crate::resources::{self, elsewhere, functions, name};
@@ -61,6 +62,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         functions: Vec::new(),
         triggers: Vec::new(),
         bucket_triggers: Vec::new(),
+        exports: Vec::new(),
         schedules: Vec::new(),
         parameters: Vec::new(),
         dashboards: Vec::new(),
@@ -102,6 +104,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
     unique_names(&project.tables, &scope);
     functions::connect::check(&scope, &mut project);
     view::connect(&mut project.tables, root.report);
+    project.exports = export::read(&scope, &project);
     if let Some(metadata) = root.get("Metadata") {
         project.dashboards = dashboard::read(&metadata, &project.tables);
     }
@@ -214,7 +217,8 @@ fn resource<'a>(id: &'a str, field: Field<'a>, sam: bool) -> Option<Resource<'a>
         );
     }
     let resource_type = resources::find(&type_name);
-    if let (None, Some(mark)) = (resource_type, field.get("Metadata").and_then(|metadata| metadata.get("Streamfold"))) {
+    let unmarked = resource_type.is_none() && type_name != export::BUCKET;
+    if let (true, Some(mark)) = (unmarked, field.get("Metadata").and_then(|metadata| metadata.get("Streamfold"))) {
         mark.warning(format!("this mark means nothing on {type_name} yet"), None);
     }
     Some(Resource { logical_id: id, field, type_name, resource_type })
@@ -238,6 +242,7 @@ fn misplaced(key: &str) -> Option<String> {
         | "Targets"
         | "Value" => Some("it stands under Properties".into()),
         "Streamfold" => Some("it stands under Metadata".into()),
+        "Export" => Some("it stands under `Metadata: Streamfold:`".into()),
         _ => None,
     }
 }

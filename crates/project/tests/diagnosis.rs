@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity,
+    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity,
     SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
@@ -137,6 +137,15 @@ fn describe_schedule(schedule: &Schedule) -> String {
     said + " -> " + &schedule.function
 }
 
+fn describe_export(export: &Export) -> String {
+    let Export { origin, bucket, prefix, key, stream, target, numbers, empty, registry, brake, complete } = export;
+    let from = format!("export {}: {bucket}/{prefix} key {key:?}", origin.logical_id);
+    let to = format!(
+        "to {stream:?} and {target:?} with numbers {numbers:?} and empty fields {empty:?}, shown in {registry}"
+    );
+    format!("{from} {to}, {brake:?}, {complete:?}")
+}
+
 fn describe(project: &Project) -> String {
     let mut lines: Vec<String> = project.tables.iter().map(describe_table).collect();
     lines.extend(project.streams.iter().map(|stream| {
@@ -149,6 +158,7 @@ fn describe(project: &Project) -> String {
         let BucketTrigger { name, function, bucket, changes, prefix, suffix, .. } = trigger;
         format!("bucket trigger {name}: {bucket} {changes:?} {prefix:?} {suffix:?} -> {function}")
     }));
+    lines.extend(project.exports.iter().map(describe_export));
     lines.extend(project.schedules.iter().map(describe_schedule));
     lines.extend(project.parameters.iter().map(|parameter| {
         let SsmParameter { name, kind, value, tier, allowed_pattern, description, tags, .. } = parameter;

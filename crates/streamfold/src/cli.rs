@@ -26,6 +26,8 @@ pub enum Command {
     Logs(Logs),
     /// Look at records that are parked, and let them go
     Quarantine(Quarantine),
+    /// Look at executions of exports, and decide about them
+    Exports(Exports),
     /// Print the version
     Version,
 }
@@ -99,6 +101,61 @@ pub enum Parked {
 pub struct ParkedKey {
     /// As `list` shows it
     pub id: String,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args)]
+pub struct Exports {
+    #[command(subcommand)]
+    pub what: Executions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Executions {
+    /// Executions, newest first
+    List(ListedExecutions),
+    /// One execution: its steps, what it found, why it is held
+    Show(ShownExecution),
+    /// Try a failed one again, with its objects as they are now
+    Retry(OneExecution),
+    /// Have a held one publish what it found
+    Release(OneExecution),
+    /// Give one up that has not begun to publish
+    Reject(OneExecution),
+}
+
+#[derive(Debug, Args)]
+pub struct ListedExecutions {
+    /// Only those of TENANT/TABLE
+    pub table: Option<String>,
+    /// So many at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub most: u16,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args)]
+pub struct ShownExecution {
+    #[command(flatten)]
+    pub execution: OneExecution,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Go on until it is at its end, held or failed
+    #[arg(long, short, conflicts_with = "json")]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct OneExecution {
+    /// TENANT/TABLE/VERSION, as `list` shows it
+    #[arg(value_parser = units::execution)]
+    pub execution: String,
     #[command(flatten)]
     pub running: Running,
 }

@@ -1,4 +1,5 @@
-//! Commands that talk to a running server, by the addresses that its console has for programs.
+//! Commands that talk to a running server, by the addresses that its console has for programs; those about exports are in
+//! `executions`.
 
 use crate::{
     cli::{Invoke, Logs, Parked, ParkedKey, Quarantine, Running},
@@ -6,31 +7,50 @@ use crate::{
     say,
 };
 use serde_json::Value;
-use std::{fs, io, time::Duration};
+use std::{
+    fs,
+    io::{self, BufRead},
+    time::Duration,
+};
 
 /// Longer than the server waits for lines of a log.
 const PATIENCE: Duration = Duration::from_secs(920);
 
 /// A running server.
-struct Client {
+pub struct Client {
     agent: ureq::Agent,
     url: String,
 }
 
 impl Client {
-    fn new(running: &Running) -> Client {
+    pub fn new(running: &Running) -> Client {
         let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
         Client { agent: config.build().into(), url: running.url.trim_end_matches('/').to_owned() }
     }
 
-    fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
         self.answer(path, self.agent.get(format!("{}{path}", self.url)).call())
     }
 
-    fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
+    pub fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.header("Content-Type", "application/json").header("Origin", &self.url);
         self.answer(path, request.send(body))
+    }
+
+    /// Calls `more` with each frame of a page's feed until it wants no more, or the feed ends.
+    pub fn follow(&self, path: &str, mut more: impl FnMut(Value) -> bool) -> Result<(), Failure> {
+        let (url, patient) = (&self.url, ureq::Agent::config_builder().timeout_global(None).build());
+        let broken = |error: &dyn std::fmt::Display| Failure::new(format!("{url} does not go on: {error}"));
+        let answer = ureq::Agent::from(patient).get(format!("{url}{path}")).call().map_err(|error| broken(&error))?;
+        for line in io::BufReader::new(answer.into_body().into_reader()).lines() {
+            let line = line.map_err(|error| broken(&error))?;
+            let frame = line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
+            if frame.is_some_and(|frame| !more(frame)) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn answer(
@@ -83,16 +103,16 @@ impl Client {
     }
 }
 
-fn line(text: &str) {
+pub fn line(text: &str) {
     say(&format!("{text}\n"));
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_default()
 }
 
 /// Percent-encoded, slashes too.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

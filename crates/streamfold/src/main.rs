@@ -4,9 +4,12 @@
 //! does it, behind the sockets of `server` and `intake`; `banner`, `fills` and `failure` are what a person sees of it.
 
 mod banner;
+mod bindings;
 mod check;
 mod cli;
 mod client;
+mod executions;
+mod exported;
 mod failure;
 mod fills;
 mod intake;
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Invoke(invoke) => client::invoke(&invoke),
         Command::Logs(logs) => client::logs(&logs),
         Command::Quarantine(quarantine) => client::quarantine(&quarantine),
+        Command::Exports(exports) => executions::exports(&exports),
         Command::Serve(serve) => {
             existing(&serve.data).and_then(|()| serve::serve(&serve.server, &serve.place, &serve.data, None, false))
         }

@@ -3,6 +3,7 @@
 
 use crate::{
     banner::Banner,
+    bindings,
     cli::{Durability, Place, Server},
     failure::Failure,
     fills,
@@ -13,6 +14,7 @@ use crate::{
 };
 use control::{Control, Step};
 use db::Db;
+use exports::Exports;
 use functions::Functions;
 use kinesis::Streams;
 use pipeline::Views;
@@ -34,6 +36,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const THREADS: u16 = 1;
 /// Between two signs of life while the database opens.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Executions of exports together may take this part of the memory, besides what the database takes.
+const EXPORTS_MEMORY_PART: usize = 4;
 /// How often it is looked at whether the database still takes writes.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 
@@ -110,24 +114,50 @@ fn run(
         let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
         let control = define(place, data, project, db, &functions).await?;
+        let exports = Arc::new(start_exports(server, place, data, project, db, &buckets)?);
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let aws = wiring::aws(db, server, place, control.clone());
         let s3 = wiring::s3(buckets.clone(), server, place);
-        let running =
-            Running { control: control.clone(), functions: functions.clone(), place: wiring::wire_place(place) };
+        let running = Running {
+            control: control.clone(),
+            functions: functions.clone(),
+            exports: exports.clone(),
+            place: wiring::wire_place(place),
+        };
         let doors = wiring::doors(db, (aws, s3), server, dashboards, &views, &running);
         server::serve(listener, doors, server.connections as usize, signals.stop()).await;
         control.stop().await;
         functions.shutdown().await;
-        Ok(())
+        Ok(exports)
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // What is under way goes on with the next start.
+    let outcome = outcome.map(|exports: Arc<Exports>| exports.stop());
     views.stop();
     tracing::info!("stopped");
     outcome
+}
+
+/// Takes up executions of exports where they were, by what the project's marks ask for.
+fn start_exports(
+    server: &Server,
+    place: &Place,
+    data: &Path,
+    project: Option<&Project>,
+    db: &Db,
+    buckets: &Buckets,
+) -> Result<Exports, Failure> {
+    let streams = Streams::new(db.clone(), wiring::wire_place(place));
+    let settings = exports::Settings { memory: server.memory / EXPORTS_MEMORY_PART, ..exports::Settings::new(data) };
+    let refuse = |error: exports::Error| Failure::new(format!("exports cannot be run: {error}"));
+    let exports = Exports::start(db.clone(), buckets.clone(), streams, settings).map_err(refuse)?;
+    if let Some(project) = project {
+        exports.bind(bindings::bindings(project)).map_err(refuse)?;
+    }
+    Ok(exports)
 }
 
 /// Checks the whole project against the database, then creates what is missing.
@@ -135,6 +165,10 @@ fn prepare(project: &Project, db: &Db, streams: &Streams) -> Result<Plan, Failur
     let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
     let found = streams.list().into_iter().map(|stream| (stream.name().to_owned(), stream.definition)).collect();
     let plan = plan::plan(project, &existing, &found).map_err(|found| refused(&found))?;
+    let wrong = bindings::check(project, db);
+    if !wrong.is_empty() {
+        return Err(refused(&wrong));
+    }
     show(&project.notes);
     show(&plan.notes);
     for spec in &plan.create {

@@ -4,8 +4,9 @@ use aws::Place;
 use bytes::Bytes;
 use console::{Action, Cause, Later, Refused};
 use control::{Control, FunctionDefinition, Invocation, InvokeError, RunOutcome};
+use exports::Exports;
 use functions::{FunctionStatus, Functions};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use triggers::{Source, TriggerStatus};
 
 /// Moments of a schedule that are shown.
@@ -19,6 +20,7 @@ const RECORDS_SHOWN: usize = 50;
 pub struct Running {
     pub control: Control,
     pub functions: Functions,
+    pub exports: Arc<Exports>,
     pub place: Place,
 }
 
@@ -110,11 +112,13 @@ impl Running {
 
     /// Does what a button says.
     pub fn act(&self, action: Action) -> Later<Result<String, Refused>> {
-        let control = self.control.clone();
+        let running = self.clone();
         Box::pin(async move {
+            let control = &running.control;
             match action {
-                Action::Pause { trigger } => enable(&control, &trigger, false).await,
-                Action::Resume { trigger } => enable(&control, &trigger, true).await,
+                Action::Decide { table, version, decision } => running.decide(table, version, decision).await,
+                Action::Pause { trigger } => enable(control, &trigger, false).await,
+                Action::Resume { trigger } => enable(control, &trigger, true).await,
                 Action::Retry { trigger, id } => {
                     let asked = control.triggers().retry_parked(&trigger, &id).await;
                     asked.map(|()| format!("{id} is tried again")).map_err(trigger_refusal)
@@ -196,7 +200,7 @@ async fn enable(control: &Control, uuid: &str, enabled: bool) -> Result<String, 
     done.map(|status| format!("the trigger of {} is {word}", status.mapping.function)).map_err(trigger_refusal)
 }
 
-fn refused(cause: Cause, why: impl ToString) -> Refused {
+pub fn refused(cause: Cause, why: impl ToString) -> Refused {
     Refused { cause, why: why.to_string() }
 }
 

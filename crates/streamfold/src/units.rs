@@ -55,6 +55,15 @@ pub fn delay_ms(text: &str) -> Result<u64, String> {
 /// A thousand years: longer than any log, and far from overflowing when added to a time.
 const FOREVER_MS: u64 = 1_000 * 365 * 86_400_000;
 
+/// `TENANT/TABLE/VERSION`: an execution of an export.
+pub fn execution(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    match parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` is not like TENANT/TABLE/VERSION")),
+    }
+}
+
 /// `ID:SECRET`, an access key that requests must be signed with.
 pub fn key(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {

@@ -83,6 +83,15 @@ pub fn doors(
             let running = running.clone();
             move |uuid, after| running.quarantine(uuid, after)
         }),
+        exports: Box::new(shared(running, Running::exports)),
+        executions: Box::new({
+            let running = running.clone();
+            move |table, most| running.executions(table, most)
+        }),
+        execution: Box::new({
+            let running = running.clone();
+            move |table, version| running.execution(table, version)
+        }),
         hands: hands(server, running),
     };
     let intake = Arc::new(Intake::new(server.memory, aws::REQUEST_BYTES_MAX));

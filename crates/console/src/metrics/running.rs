@@ -10,25 +10,25 @@ use std::{fmt::Display, time::Duration};
 /// Functions, triggers and schedules, each, that are shown: the first ones by name. How many there are is shown, too.
 const LABELLED_MAX: usize = 500;
 
-type Labels<'a> = Vec<(&'a str, &'a str)>;
+pub type Labels<'a> = Vec<(&'a str, &'a str)>;
 
 /// Families of one figure for each row.
-struct Families<'a, 't, R> {
+pub struct Families<'a, 't, R> {
     text: &'t mut Text,
     rows: &'a [R],
     labels: fn(&'a R) -> Labels<'a>,
 }
 
 impl<'a, 't, R> Families<'a, 't, R> {
-    fn of(text: &'t mut Text, rows: &'a [R], labels: fn(&'a R) -> Labels<'a>) -> Families<'a, 't, R> {
+    pub fn of(text: &'t mut Text, rows: &'a [R], labels: fn(&'a R) -> Labels<'a>) -> Families<'a, 't, R> {
         Families { text, rows: &rows[..rows.len().min(LABELLED_MAX)], labels }
     }
 
-    fn counter<V: Display>(&mut self, name: &str, help: &str, figure: impl Fn(&'a R) -> V) {
+    pub fn counter<V: Display>(&mut self, name: &str, help: &str, figure: impl Fn(&'a R) -> V) {
         self.one((name, "counter", help), figure);
     }
 
-    fn gauge<V: Display>(&mut self, name: &str, help: &str, figure: impl Fn(&'a R) -> V) {
+    pub fn gauge<V: Display>(&mut self, name: &str, help: &str, figure: impl Fn(&'a R) -> V) {
         self.one((name, "gauge", help), figure);
     }
 
@@ -37,7 +37,7 @@ impl<'a, 't, R> Families<'a, 't, R> {
     }
 
     /// Several figures for each row, told apart by a further label.
-    fn labelled<const N: usize, V: Display>(
+    pub fn labelled<const N: usize, V: Display>(
         &mut self,
         family: (&str, &str, &str),
         label: &'a str,

@@ -1,11 +1,14 @@
-//! Made-up functions, triggers and schedules, for tests and for whoever works on the pages: what the binary would hand
+//! Made-up functions, triggers, schedules and exports, for tests and for whoever works on the pages: what the binary would hand
 //! in, with something of everything that can go wrong, and hands that only write down what they were asked to do.
+
+mod executions;
 
 use bytes::Bytes;
 use console::{
-    Action, Answer, Cause, Config, Durations, EventCounts, FunctionRow, GaveUp, Hands, LanePhase, LaneRow, LastError,
-    LastRun, LogLine, LogPage, Missed, ParkedKey, ParkedRecord, Processes, QuarantineBound, QuarantinePage, Refused,
-    RunOutcome, ScheduleRow, TriggerCounts, TriggerRow, TriggerSettings, TriggerSource,
+    Action, Answer, Cause, Config, Durations, EventCounts, ExecutionRow, ExportsRow, FunctionRow, GaveUp, Hands,
+    LanePhase, LaneRow, LastError, LastRun, LogLine, LogPage, Missed, ParkedKey, ParkedRecord, Processes,
+    QuarantineBound, QuarantinePage, Refused, RunOutcome, ScheduleRow, TriggerCounts, TriggerRow, TriggerSettings,
+    TriggerSource,
 };
 use item::Seq;
 use std::{
@@ -23,6 +26,8 @@ pub struct Stage {
     pub functions: Mutex<Vec<FunctionRow>>,
     pub triggers: Mutex<Vec<TriggerRow>>,
     pub schedules: Mutex<Vec<ScheduleRow>>,
+    pub exports: Mutex<ExportsRow>,
+    pub executions: Mutex<Vec<ExecutionRow>>,
     pub parked: Mutex<Vec<ParkedKey>>,
     /// The log of every function.
     pub lines: Mutex<Vec<LogLine>>,
@@ -42,6 +47,8 @@ impl Stage {
             functions: Mutex::new(functions(now_ms)),
             triggers: Mutex::new(triggers(now_ms)),
             schedules: Mutex::new(schedules(now_ms)),
+            exports: Mutex::new(executions::exports(now_ms)),
+            executions: Mutex::new(executions::executions(now_ms)),
             parked: Mutex::new(parked(now_ms)),
             lines: Mutex::default(),
             asked: Mutex::default(),
@@ -54,6 +61,7 @@ impl Stage {
         let own = || Arc::clone(self);
         let (functions, triggers, schedules) = (own(), own(), own());
         let (logs, waits, quarantine) = (own(), own(), own());
+        let (exports, executions, execution) = (own(), own(), own());
         Config {
             functions: Box::new(move || locked(&functions.functions).clone()),
             triggers: Box::new(move || locked(&triggers.triggers).clone()),
@@ -64,6 +72,9 @@ impl Stage {
                 Box::pin(async move { drop(written.wait_for(|written| *written > after).await) })
             }),
             quarantine: Box::new(move |_, after| Ok(quarantine.parked_after(after))),
+            exports: Box::new(move || locked(&exports.exports).clone()),
+            executions: Box::new(move |table, most| Ok(executions.newest(table, most))),
+            execution: Box::new(move |table, version| execution.execution(table, version)),
             hands: Some(self.hands()),
             ..Config::default()
         }
@@ -119,6 +130,7 @@ impl Stage {
                 Ok("The lane will see to it before its next batch.".to_owned())
             }
             Action::Run { schedule } => Ok(format!("{schedule} was called.")),
+            Action::Decide { table, version, decision } => self.decide(table, version, *decision),
         }
     }
 

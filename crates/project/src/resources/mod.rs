@@ -16,6 +16,8 @@ mod schedules;
 mod simple_table;
 mod table;
 
+pub(crate) use properties::checked_name;
+
 use crate::model::Project;
 use crate::scope::{Resource, Scope};
 use crate::yaml::Value;

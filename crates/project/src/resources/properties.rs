@@ -15,7 +15,7 @@ use super::physical::{self, Naming};
 const MAX_SHARDS: u64 = 1024;
 
 /// A table or index name as DynamoDB takes it.
-pub(super) fn checked_name(field: &Field<'_>) -> Option<String> {
+pub(crate) fn checked_name(field: &Field<'_>) -> Option<String> {
     let name = field.text()?;
     let fine = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     if fine && (3..=255).contains(&name.len()) {

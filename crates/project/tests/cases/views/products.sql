@@ -1,0 +1,1 @@
+SELECT PK, COUNT(*) AS rows FROM Products GROUP BY PK
