@@ -152,6 +152,7 @@ fn describe(project: &Project) -> String {
         let KinesisStream { name, mode, shards, retention_hours, record_kib, tags, .. } = stream;
         format!("stream {name}: {mode:?}, {shards:?} shards, {retention_hours:?} h, {record_kib:?} KiB, {tags:?}")
     }));
+    lines.extend(project.buckets.iter().map(|bucket| format!("bucket {} = {}", bucket.origin.logical_id, bucket.name)));
     lines.extend(project.functions.iter().map(|function| describe_function(function, &project.root)));
     lines.extend(project.triggers.iter().map(describe_trigger));
     lines.extend(project.bucket_triggers.iter().map(|trigger| {

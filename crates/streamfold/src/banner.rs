@@ -4,6 +4,9 @@ use crate::{cli::Durability, plan::Plan};
 use project::Project;
 use std::{fmt::Write, net::SocketAddr, path::Path};
 
+/// Buckets that are named.
+const NAMES_SHOWN: usize = 8;
+
 /// What the banner tells.
 pub struct Banner<'a> {
     pub address: SocketAddr,
@@ -13,6 +16,8 @@ pub struct Banner<'a> {
     pub memory: usize,
     /// Access key ids that requests must be signed with, and whether each may only read.
     pub keys: Vec<(&'a str, bool)>,
+    /// Names of the buckets that there are.
+    pub buckets: Vec<String>,
     /// The project, and what was done about it.
     pub project: Option<(&'a Project, &'a Plan)>,
     /// The template's outputs, filled in.
@@ -29,6 +34,9 @@ impl Banner<'_> {
             for dashboard in &project.dashboards {
                 line(&mut out, "Dashboard", &format!("{url}/dashboards/{}", dashboard.name));
             }
+        }
+        if !self.buckets.is_empty() {
+            line(&mut out, "Buckets", &format!("{url}  ({})", first(&self.buckets)));
         }
         let durability = match self.durability {
             Durability::Durable => "every write on disk before it is answered",
@@ -108,6 +116,15 @@ fn steps(plan: &Plan) -> Vec<String> {
     created.chain(updated).collect()
 }
 
+/// The first names of several.
+fn first(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// `1 table`, `2 tables`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -135,6 +152,7 @@ mod tests {
             durability: Durability::Durable,
             memory: 1 << 30,
             keys: Vec::new(),
+            buckets: vec!["imports".into()],
             project: None,
             outputs: vec![("Stream".into(), "arn".into())],
         };
@@ -143,6 +161,7 @@ mod tests {
 
               API        http://127.0.0.1:8000  (DynamoDB, DynamoDB Streams, Kinesis, Lambda, SSM, S3)
               Console    http://127.0.0.1:8000/
+              Buckets    http://127.0.0.1:8000  (imports)
               Data       votes/.streamfold  (every write on disk before it is answered; 1 GiB of memory)
               Outputs    Stream = arn
 

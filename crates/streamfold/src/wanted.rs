@@ -2,10 +2,10 @@
 //! is allowed was checked by `project`, and is checked again by `control`.
 
 use control::{
-    Code, FunctionDefinition, Package, ParameterDefinition, ParameterType, RetryPolicy, ScheduleDefinition, Service,
-    Tier, Wanted, WantedTrigger,
+    Code, FunctionDefinition, NotificationDefinition, Package, ParameterDefinition, ParameterType, RetryPolicy,
+    ScheduleDefinition, Service, Tier, Wanted, WantedTrigger,
 };
-use project::{Diagnostic, Project, Severity, Source};
+use project::{BucketTrigger, Diagnostic, Project, Severity, Source};
 use std::collections::BTreeMap;
 use triggers::StartingPosition;
 
@@ -17,6 +17,31 @@ pub fn wanted(project: &Project, stream_arn: &dyn Fn(&str) -> Option<String>) ->
         schedules: project.schedules.iter().map(schedule).collect(),
         parameters: project.parameters.iter().map(|parameter| self::parameter(parameter, stream_arn)).collect(),
         triggers: project.triggers.iter().filter_map(trigger).collect(),
+        notifications: notifications(project),
+    }
+}
+
+/// Whom each bucket's events call; a bucket whose events call nobody is not in it.
+pub fn notifications(project: &Project) -> Vec<NotificationDefinition> {
+    let of_bucket = |bucket: &project::Bucket| {
+        let triggers = project.bucket_triggers.iter().filter(|trigger| trigger.bucket == bucket.name);
+        let targets: Vec<s3::Target> = triggers.map(target).collect();
+        (!targets.is_empty()).then(|| NotificationDefinition {
+            bucket: bucket.name.clone(),
+            targets,
+            origin: control::Origin::Template,
+        })
+    };
+    project.buckets.iter().filter_map(of_bucket).collect()
+}
+
+fn target(trigger: &BucketTrigger) -> s3::Target {
+    s3::Target {
+        id: trigger.name.clone(),
+        function: trigger.function.clone(),
+        kinds: trigger.changes.clone(),
+        prefix: trigger.prefix.clone().unwrap_or_default(),
+        suffix: trigger.suffix.clone().unwrap_or_default(),
     }
 }
 
@@ -29,6 +54,10 @@ pub fn refusal(project: &Project, refused: &control::Refused) -> Diagnostic {
         control::PARAMETER => project.parameters.iter().find(|found| found.name == *name).map(|found| &found.origin),
         control::SCHEDULE => {
             project.schedules.iter().find(|found| schedule(found).key() == *name).map(|found| &found.origin)
+        }
+        control::NOTIFICATION => {
+            let of_bucket = project.bucket_triggers.iter().filter(|trigger| trigger.bucket == *name);
+            of_bucket.last().map(|found| &found.origin)
         }
         _ => {
             let is_it = |found: &&project::Trigger| trigger(found).is_some_and(|wanted| wanted.name() == *name);

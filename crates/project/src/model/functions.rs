@@ -142,13 +142,13 @@ pub struct Quarantine {
 pub struct BucketTrigger {
     /// Where it stands.
     pub origin: Origin,
-    /// What CloudFormation calls it: the logical id of the function followed by the name of the event.
+    /// The logical id of the function followed by the name of the event, or that of the bucket and a number.
     pub name: String,
-    /// The name of the event among the function's `Events`.
-    pub event: String,
+    /// The name of the event, if it is one of a function's `Events`.
+    pub event: Option<String>,
     /// The name of the function.
     pub function: String,
-    /// The name of the bucket.
+    /// The name of the bucket, which is one of the project's.
     pub bucket: String,
     /// Which changes: `s3:ObjectCreated:*`.
     pub changes: Vec<String>,

@@ -1,12 +1,12 @@
 //! What can be checked only when everything has been read: that functions which triggers and schedules call are there,
-//! that tables whose streams they read are there and have streams, that nothing is there twice.
+//! that tables whose streams they read are there and have streams, that buckets are there, that nothing is there twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Severity;
 use crate::field::Report;
-use crate::model::{Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger};
+use crate::model::{Bucket, BucketTrigger, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger};
 use crate::scope::Scope;
 use crate::suggest::{did_you_mean, nearest};
 
@@ -21,6 +21,10 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
     };
     project.triggers.retain(|trigger| there(&trigger.origin, "FunctionName", &trigger.function));
     project.schedules.retain(|schedule| there(&schedule.origin, target_property(schedule), &schedule.function));
+    project.bucket_triggers.retain(|trigger| there(&trigger.origin, "Function", &trigger.function));
+    for trigger in &project.bucket_triggers {
+        bucket(trigger, &project.buckets, scope.report);
+    }
     for trigger in &project.triggers {
         source(trigger, &project.tables, scope.report);
     }
@@ -43,6 +47,8 @@ fn unique_names(project: &Project, report: &Report) {
     let triggers = project.triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
     let buckets = project.bucket_triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
     unique(triggers.chain(buckets), "", report);
+    let buckets = project.buckets.iter().map(|bucket| Named::new(&bucket.name, &bucket.origin));
+    unique(buckets, "BucketName", report);
     let parameters = project.parameters.iter().map(|parameter| Named::new(&parameter.name, &parameter.origin));
     unique(parameters, "Name", report);
     let streams = project.streams.iter().map(|stream| Named::new(&stream.name, &stream.origin));
@@ -143,6 +149,20 @@ fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
     report.push(diagnostic);
 }
 
+/// Checks that the bucket whose events call a function is there, as SAM does.
+fn bucket(trigger: &BucketTrigger, buckets: &[Bucket], report: &Report) {
+    if buckets.iter().any(|bucket| bucket.name == trigger.bucket) {
+        return;
+    }
+    let message = format!("there is no bucket `{}` in the template", trigger.bucket);
+    let mut diagnostic = trigger.origin.error("Bucket", message);
+    let is_meant = |bucket: &&Bucket| bucket.origin.logical_id == trigger.bucket;
+    let meant = buckets.iter().find(is_meant).map(|bucket| format!("did you mean !Ref {}?", bucket.origin.logical_id));
+    let near = || did_you_mean(&trigger.bucket, buckets.iter().map(|bucket| bucket.name.as_str()));
+    diagnostic.help = meant.or_else(near);
+    report.push(diagnostic);
+}
+
 /// A function reads a stream once.
 fn twice(triggers: &[Trigger], report: &Report) {
     let mut seen: BTreeMap<(&str, &str), &Trigger> = BTreeMap::new();
@@ -163,10 +183,8 @@ fn twice(triggers: &[Trigger], report: &Report) {
 /// Triggers whose sources do not exist here yet are read and checked, and then do nothing.
 fn not_run_yet(project: &Project, report: &Report) {
     let kinesis = project.triggers.iter().filter(|trigger| matches!(trigger.source, Source::Kinesis(_)));
-    let kinesis = kinesis.map(|trigger| (&trigger.origin, &trigger.name, "Kinesis streams"));
-    let buckets = project.bucket_triggers.iter().map(|trigger| (&trigger.origin, &trigger.name, "buckets"));
-    let say = |(origin, name, what): (&Origin, &String, &str)| -> Diagnostic {
-        origin.diagnostic(Severity::Warning, "", format!("not run here yet: {name}, a trigger on {what}"))
-    };
-    kinesis.chain(buckets).map(say).for_each(|diagnostic| report.push(diagnostic));
+    for Trigger { origin, name, .. } in kinesis {
+        let message = format!("not run here yet: {name}, a trigger on Kinesis streams");
+        report.push(origin.diagnostic(Severity::Warning, "", message));
+    }
 }

@@ -1,8 +1,9 @@
 //! Functions and what calls them for changes of data. `serverless` and `lambda` are the two types of resources that are
-//! functions; `events` reads what stands under a SAM function's Events, `mapping` the resource that is a trigger by
+//! functions; `events` reads what stands under a SAM function's Events (`bucket_events` those of buckets), `mapping` the resource that is a trigger by
 //! itself, `stream` the settings that both have; `connect` checks in the end that functions and tables are there. Here
 //! is what the two types of functions share.
 
+pub(super) mod bucket_events;
 mod code;
 pub(crate) mod connect;
 pub(super) mod events;
