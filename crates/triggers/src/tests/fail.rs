@@ -43,6 +43,26 @@ fn what_is_given_up_becomes_a_letter_with_the_full_records() {
 }
 
 #[test]
+fn halving_finds_the_one_poison_of_a_batch_and_only_that_becomes_a_letter() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(poison(&["a2"]));
+    let life = Life::start(dir.path(), &script);
+    life.table("votes");
+    life.puts("votes", "a0 a1 a2 a3 a4 a5");
+    let settings = settings(|s| (s.bisect, s.retry_attempts, s.on_failure) = (true, Some(1), Some(QUEUE.to_owned())));
+    let uuid = life.feed("votes", settings);
+    let counts = life.settle(&uuid).counts;
+    assert_eq!((counts.given_up, counts.dead_letters, counts.delivered), (1, 1, 5));
+    let letters = life.some_letters(2);
+    assert!(letters.iter().all(|letter| text(letter, "destination") == QUEUE));
+    let message: Json = serde_json::from_str(text(&letters[0], "message")).expect("JSON");
+    assert_eq!(message["requestContext"]["approximateInvokeCount"], 2, "a split is no attempt");
+    assert_eq!(message["DDBStreamBatchInfo"]["batchSize"], 1);
+    let record: Json = serde_json::from_str(text(&letters[1], "record")).expect("JSON");
+    assert_eq!(record_text(&record), "a2");
+}
+
+#[test]
 fn what_is_given_up_with_nobody_to_tell_is_counted_and_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = Script::new(poison(&["b2"]));

@@ -97,13 +97,13 @@ struct Story {
 }
 
 impl Story {
-    fn new(settings: Settings, seed: u64) -> Story {
+    fn new(settings: Settings, shards: u16, seed: u64) -> Story {
         let dir = tempfile::tempdir().expect("a directory");
         let took = Took::default();
         let reports = settings.report_item_failures;
         let script = Script::new(failing(0, seed, reports, took.clone()));
         let life = Life::start(dir.path(), &script);
-        life.table("votes");
+        life.sharded("votes", shards);
         let uuid = life.feed("votes", settings);
         Story { dir, script, took, reports, life: Some(life), uuid, written: BTreeMap::new(), dice: Dice(seed) }
     }
@@ -205,10 +205,11 @@ proptest! {
     #[test]
     fn every_record_is_delivered_in_order_or_accounted_for(
         settings in any_settings(),
+        shards in 1u16..4,
         events in proptest::collection::vec(any_event(), 1..14),
         seed in any::<u64>(),
     ) {
-        let mut story = Story::new(settings, seed);
+        let mut story = Story::new(settings, shards, seed);
         story.happen(&Event::Write(10));
         for event in &events {
             story.happen(event);

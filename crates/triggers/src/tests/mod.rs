@@ -5,7 +5,6 @@ mod fail;
 mod lives;
 mod manage;
 mod quarantine;
-mod scripted;
 mod source;
 mod window;
 
@@ -214,10 +213,14 @@ impl Life {
     }
 
     fn table(&self, name: &str) -> Arc<db::Table> {
+        self.sharded(name, 1)
+    }
+
+    fn sharded(&self, name: &str, shards: u16) -> Arc<db::Table> {
         let attribute = KeyAttribute { name: "id".to_owned(), kind: KeyKind::S };
         let key = KeySchema { partition: attribute, sort: None };
         let stream = Some(StreamViewType::NewAndOldImages);
-        self.db.create_table(TableSpec { stream, ..TableSpec::new(name, key) }).wait().expect("created")
+        self.db.create_table(TableSpec { stream, shards, ..TableSpec::new(name, key) }).wait().expect("created")
     }
 
     /// Writes an item by its text: an id of letters and a number, `a1`.
