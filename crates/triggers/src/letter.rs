@@ -10,8 +10,9 @@ use crate::{
     lane::{Condition, Failure},
     limits::LETTER_TEXT_BYTES,
     record::Record,
+    source::Stream,
 };
-use db::{Db, Error, Stream, Table, TableSpec};
+use db::{Db, Error, Table, TableSpec};
 use item::{Item, KeyAttribute, KeyKind, KeySchema};
 use std::sync::Arc;
 use wire::{Object, Place, names};
@@ -178,12 +179,17 @@ fn response(document: &mut Object<'_>, failure: Option<&Failure>) {
 
 fn batch_info(document: &mut Object<'_>, sender: &Sender<'_>, letter: &Letter<'_>) {
     let (Some(first), Some(last)) = (letter.records.first(), letter.records.last()) else { return };
-    let mut info = document.object("DDBStreamBatchInfo");
-    info.text("shardId", &names::shard_id(sender.stream, letter.shard));
+    // Tables' streams know times by the second.
+    let (name, time): (_, fn(u64) -> String) = match sender.stream {
+        Stream::Table(_) => ("DDBStreamBatchInfo", utc_seconds),
+        Stream::Kinesis(_) => ("KinesisBatchInfo", utc_millis),
+    };
+    let mut info = document.object(name);
+    info.text("shardId", &sender.stream.shard_id(letter.shard));
     info.text("startSequenceNumber", &names::sequence_number(sender.timeline, first.seq));
     info.text("endSequenceNumber", &names::sequence_number(sender.timeline, last.seq));
-    info.text("approximateArrivalOfFirstRecord", &utc_seconds(first.time_ms));
-    info.text("approximateArrivalOfLastRecord", &utc_seconds(last.time_ms));
+    info.text("approximateArrivalOfFirstRecord", &time(first.time_ms));
+    info.text("approximateArrivalOfLastRecord", &time(last.time_ms));
     info.bare("batchSize", letter.records.len());
     info.text("streamArn", &sender.mapping.source.arn(sender.place));
     info.end();
@@ -193,7 +199,7 @@ fn batch_info(document: &mut Object<'_>, sender: &Sender<'_>, letter: &Letter<'_
 fn object_name(sender: &Sender<'_>, letter: &Letter<'_>) -> String {
     let time = utc_seconds(letter.now_ms).trim_end_matches('Z').replace(':', ".");
     let day = time[..10].replace('-', "/");
-    let shard = names::shard_id(sender.stream, letter.shard);
+    let shard = sender.stream.shard_id(letter.shard);
     format!("aws/lambda/{}/{shard}/{day}/{time}-{}", sender.mapping.uuid, letter.uuid)
 }
 
@@ -211,7 +217,7 @@ mod tests {
     }
 
     fn letter_items(on_failure: Option<&str>, letter: &Letter<'_>) -> Vec<Item> {
-        let stream = Stream {
+        let stream = db::Stream {
             table: TableId(7),
             table_name: "votes".to_owned(),
             key: key(),
@@ -232,7 +238,10 @@ mod tests {
             enabled: true,
         };
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-        items(&Sender { place: &place, mapping: &mapping, stream: &stream, timeline: 1000 }, letter)
+        items(
+            &Sender { place: &place, mapping: &mapping, stream: &Stream::Table(Arc::new(stream)), timeline: 1000 },
+            letter,
+        )
     }
 
     fn failure(word: Option<&str>) -> Failure {

@@ -1,6 +1,6 @@
 //! How a trigger batches, retries and gives up: AWS's settings with their ranges, and ours.
 
-use crate::{Error, fields, filter::Filters};
+use crate::{Error, Source, fields, filter::Filters};
 use item::{Item, Value};
 use std::ops::RangeInclusive;
 
@@ -86,6 +86,15 @@ impl Settings {
         self.quarantine.as_ref().map_or(Ok(()), |quarantine| self.check_quarantine(quarantine))?;
         self.on_failure.as_deref().map_or(Ok(()), check_destination)?;
         Filters::parse(&self.filters).map(drop)
+    }
+
+    /// As [`Settings::check`], and whether they suit what is read.
+    pub(crate) fn check_for(&self, source: &Source) -> Result<(), Error> {
+        self.check()?;
+        match source {
+            Source::Table { .. } => Ok(()),
+            Source::Kinesis { .. } => Filters::parse(&self.filters)?.check_data(),
+        }
     }
 
     fn check_quarantine(&self, quarantine: &Quarantine) -> Result<(), Error> {

@@ -95,16 +95,16 @@ impl Triggers {
     /// # Errors
     /// Settings out of range, a stream that does not exist, or one that feeds the function already.
     pub async fn create(&self, new: NewMapping) -> Result<TriggerStatus, Error> {
-        new.settings.check()?;
+        new.settings.check_for(&new.source)?;
         let _one = self.changing.lock().await;
         let World { db, place, .. } = &self.world;
         let arn = || new.source.arn(place);
-        let stream = new.source.stream(db).ok_or_else(|| Error::StreamNotFound(arn()))?;
+        let stream = new.source.stream(db, place).ok_or_else(|| Error::StreamNotFound(arn()))?;
         let same = |mapping: &Mapping| mapping.source == new.source && mapping.function == new.function;
         if let Some((_, mapping)) = self.resources().into_iter().find(|(_, mapping)| same(mapping)) {
             return Err(Error::Exists { uuid: mapping.uuid, function: mapping.function, source_arn: arn() });
         }
-        let from = new.starting.resolve(db, &stream)?;
+        let from = stream.position(db, place, new.starting)?;
         let NewMapping { function, source, starting, settings, enabled } = new;
         let mapping = Mapping { uuid: names::random_uuid(db), function, source, starting, from, settings, enabled };
         let resource = self.put(&mapping, Expected::Absent).await?;
@@ -125,7 +125,7 @@ impl Triggers {
         change(&mut changed);
         // What it reads and from where is fixed when it is created.
         let Mapping { function, settings, enabled, .. } = changed;
-        settings.check()?;
+        settings.check_for(&before.source)?;
         let state = match (before.enabled, enabled) {
             (false, true) => State::Enabling,
             (true, false) => State::Disabling,

@@ -111,9 +111,9 @@ impl Session {
         let arn = mapping.source.arn(&trigger.world.place);
         let stream = mapping
             .source
-            .stream(&trigger.world.db)
+            .stream(&trigger.world.db, &trigger.world.place)
             .ok_or_else(|| Halted(format!("stream {arn} does not exist any more")))?;
-        let (commits, loaded) = begin(trigger, mapping, stream.shards).await?;
+        let (commits, loaded) = begin(trigger, mapping, stream.shards()).await?;
         trigger.room.reset(loaded.parked);
         let (live, stop) = (watch::Sender::new(Arc::new(Live::new(Arc::clone(mapping)))), watch::Sender::new(false));
         let mut session = Session { lanes: JoinSet::new(), commits: JoinSet::new(), live, stop };
@@ -126,7 +126,7 @@ impl Session {
                 db: trigger.world.db.clone(),
                 place: trigger.world.place.clone(),
                 source: mapping.source.clone(),
-                stream: Arc::clone(&stream),
+                stream: stream.clone(),
                 shard: id.0,
                 lane: id.1,
                 lanes: mapping.settings.lanes(),

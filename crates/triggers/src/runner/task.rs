@@ -164,6 +164,7 @@ impl Task {
         self.at.buffer.extend(page.records);
         self.lane.state.counts.filtered += page.filtered;
         (self.at.seen, self.at.more, self.at.ended) = (page.next, page.more, page.ended);
+        self.lane.rules.keep_ms = page.keep_ms;
         if self.at.buffer.is_empty() {
             self.lane.passed(page.next);
         }
@@ -260,7 +261,7 @@ impl Task {
     /// What was read under other settings is read again.
     fn follow_settings(&mut self) {
         let live = Arc::clone(&self.live.borrow_and_update());
-        self.lane.rules = Rules::from(&live.mapping.settings);
+        self.lane.rules = Rules { keep_ms: self.lane.rules.keep_ms, ..Rules::from(&live.mapping.settings) };
         self.lane.hurry();
         self.at = At { kept: self.at.kept, ..At::start(self.lane.state.next, 0) };
     }
@@ -299,7 +300,7 @@ impl Task {
         is_final: bool,
         is_early: bool,
     ) -> Bytes {
-        let shard_id = wire::names::shard_id(&self.reader.stream, self.id.0);
+        let shard_id = self.reader.stream.shard_id(self.id.0);
         let source_arn = self.reader.source.arn(&self.reader.place);
         let (shard_id, source_arn) = (&shard_id, &source_arn);
         event::payload(records, window.map(|window| InWindow { window, shard_id, source_arn, is_final, is_early }))
@@ -380,7 +381,7 @@ impl Task {
     fn letter(&self, batch: &Batch, condition: Condition) -> Vec<item::Item> {
         let world = &self.trigger.world;
         let live = self.live.borrow();
-        let (mapping, stream) = (&*live.mapping, &*self.reader.stream);
+        let (mapping, stream) = (&*live.mapping, &self.reader.stream);
         let sender = Sender { place: &world.place, mapping, stream, timeline: world.db.timeline() };
         let records: Vec<&Record> = batch.members.iter().map(|&at| &self.at.buffer[at]).collect();
         let letter = Letter {

@@ -97,13 +97,17 @@ struct Story {
 }
 
 impl Story {
-    fn new(settings: Settings, shards: u16, seed: u64) -> Story {
+    fn new(settings: Settings, (is_table, shards): (bool, u16), seed: u64) -> Story {
         let dir = tempfile::tempdir().expect("a directory");
         let took = Took::default();
         let reports = settings.report_item_failures;
         let script = Script::new(failing(0, seed, reports, took.clone()));
         let life = Life::start(dir.path(), &script);
-        life.sharded("votes", shards);
+        if is_table {
+            life.sharded("votes", shards);
+        } else {
+            life.stream("votes", shards);
+        }
         let uuid = life.feed("votes", settings);
         Story { dir, script, took, reports, life: Some(life), uuid, written: BTreeMap::new(), dice: Dice(seed) }
     }
@@ -200,16 +204,16 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn every_record_is_delivered_in_order_or_accounted_for(
         settings in any_settings(),
-        shards in 1u16..4,
+        source in (any::<bool>(), 1u16..4),
         events in proptest::collection::vec(any_event(), 1..14),
         seed in any::<u64>(),
     ) {
-        let mut story = Story::new(settings, shards, seed);
+        let mut story = Story::new(settings, source, seed);
         story.happen(&Event::Write(10));
         for event in &events {
             story.happen(event);

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod fail;
+mod kinesis;
 mod lives;
 mod manage;
 mod quarantine;
@@ -9,6 +10,8 @@ mod source;
 mod window;
 
 use crate::*;
+use ::kinesis::{Definition, Streams};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use db::{Db, Durability, Env, Op, OpenError, Options, StreamViewType, TableSpec, Write, env::Clock};
 use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin, Value};
@@ -53,15 +56,25 @@ impl Call {
     }
 
     fn sequence(&self, at: usize) -> &str {
-        self.event["Records"][at]["dynamodb"]["SequenceNumber"].as_str().expect("a text")
+        let record = &self.event["Records"][at];
+        let of_table = record["dynamodb"]["SequenceNumber"].as_str();
+        of_table.or(record["kinesis"]["sequenceNumber"].as_str()).expect("a text")
     }
 }
 
 fn record_text(record: &Json) -> String {
+    if let Some(key) = record["kinesis"]["partitionKey"].as_str() {
+        return format!("{key}{}", String::from_utf8(data(record)).expect("text"));
+    }
     let body = &record["dynamodb"];
     let id = body["Keys"]["id"]["S"].as_str().expect("a key");
     let image = if body["NewImage"].is_object() { &body["NewImage"] } else { &body["OldImage"] };
     format!("{id}{}", image["n"]["N"].as_str().unwrap_or(""))
+}
+
+/// What was put into a Kinesis stream.
+fn data(record: &Json) -> Vec<u8> {
+    STANDARD.decode(record["kinesis"]["data"].as_str().expect("a text")).expect("base64")
 }
 
 /// What the function does.
@@ -223,7 +236,24 @@ impl Life {
         self.db.create_table(TableSpec { stream, shards, ..TableSpec::new(name, key) }).wait().expect("created")
     }
 
-    /// Writes an item by its text: an id of letters and a number, `a1`.
+    fn streams(&self) -> Streams {
+        Streams::new(self.db.clone(), self.place())
+    }
+
+    /// Creates a Kinesis stream.
+    fn stream(&self, name: &str, shards: u16) {
+        self.streams().create(&Definition { shards, ..Definition::new(name) }).expect("created");
+    }
+
+    /// Puts a record into a Kinesis stream.
+    fn put_data(&self, stream: &str, key: &str, data: &[u8], origin: Origin) {
+        let (streams, put) = (self.streams(), ::kinesis::Put::new(key, data));
+        let stream = streams.get(stream).expect("created");
+        streams.put(&stream, vec![put], origin, None).expect("fits").wait().expect("put");
+    }
+
+    /// Writes an item by its text: an id of letters and a number, `a1`. Where there is a Kinesis stream of the table's name,
+    /// it gets a record with the id as partition key.
     fn put(&self, table: &str, text: &str) {
         self.put_as(table, text, Origin::Client);
     }
@@ -231,6 +261,9 @@ impl Life {
     fn put_as(&self, table: &str, text: &str, origin: Origin) {
         let digits = text.find(|c: char| c.is_ascii_digit()).expect("a number");
         let (id, n) = text.split_at(digits);
+        if self.db.table(table).is_none() {
+            return self.put_data(table, id, n.as_bytes(), origin);
+        }
         let n = Value::N(n.parse::<Number>().expect("a number"));
         let item = Item::from_iter([("id", Value::S(id.to_owned())), ("n", n)]);
         let table = self.db.table(table).expect("created");
@@ -244,10 +277,12 @@ impl Life {
     }
 
     fn mapping(&self, table: &str, settings: Settings) -> NewMapping {
-        let stream = self.db.streams().into_iter().rev().find(|stream| stream.table_name == table).expect("a stream");
+        let stream = self.db.streams().into_iter().rev().find(|stream| stream.table_name == table);
+        let source = stream.map(|stream| Source::of(&stream));
+        let source = source.or_else(|| self.streams().find(table).map(|stream| Source::of_kinesis(&stream)));
         NewMapping {
             function: "count".to_owned(),
-            source: Source::of(&stream),
+            source: source.expect("a stream"),
             starting: StartingPosition::TrimHorizon,
             settings,
             enabled: true,
