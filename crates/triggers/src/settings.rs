@@ -1,6 +1,6 @@
 //! How a trigger batches, retries and gives up: AWS's settings with their ranges, and ours.
 
-use crate::{Error, Source, fields, filter::Filters};
+use crate::{Error, Source, fields, filter::Filters, post::bucket_of};
 use item::{Item, Value};
 use std::ops::RangeInclusive;
 
@@ -180,7 +180,10 @@ fn within<N: PartialOrd + std::fmt::Display>(what: &str, value: N, range: RangeI
 /// AWS delivers to standard queues and topics, buckets and Kafka topics.
 fn check_destination(arn: &str) -> Result<(), Error> {
     let service = arn.split(':').nth(2).unwrap_or_default();
-    let known = arn.starts_with("arn:") && ["sqs", "sns", "s3", "kafka"].contains(&service);
+    let known = match service {
+        "s3" => bucket_of(arn).is_some_and(s3::is_bucket_name),
+        _ => arn.starts_with("arn:") && ["sqs", "sns", "kafka"].contains(&service),
+    };
     if !known || arn.len() > DESTINATION_CHARACTERS_MAX || arn.ends_with(".fifo") {
         let kinds = "a standard queue (sqs), a standard topic (sns), a bucket (s3) or a Kafka topic";
         return Err(Error::Invalid(format!("the on-failure destination must be the ARN of {kinds}, not {arn}")));

@@ -86,7 +86,7 @@ async fn begin(
     for _ in 0..BEGINNINGS_MAX {
         let (db, follower, definition) = (trigger.world.db.clone(), trigger.follower, Arc::clone(mapping));
         // Before its state is read: what another one commits meanwhile is noticed.
-        let commits = Arc::new(Commits::new(db.clone(), follower));
+        let commits = Arc::new(Commits::new(db.clone(), trigger.world.post.clone(), follower));
         let loaded = tokio::task::spawn_blocking(move || load::lanes(&db, follower, &definition, shards));
         let mut loaded =
             loaded.await.map_err(|error| Halted(error.to_string()))?.map_err(|error| Halted(error.to_string()))?;

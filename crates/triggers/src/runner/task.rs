@@ -9,6 +9,7 @@ use crate::{
     lane::{Amount, Batch, Condition, Failure, Lane, Outcome, Plan, Rules, Taken, View, Window},
     letter::{self, Letter, Sender},
     limits, parked,
+    post::Parcel,
     read::{Page, Reader, Want},
     record::{KeyId, Record},
     runner::load::lane_row,
@@ -359,7 +360,7 @@ impl Task {
         let mapping = Arc::clone(&self.live.borrow().mapping);
         let mut side = Side::default();
         if mapping.settings.on_failure.is_some() || condition == Condition::RecursionDetected {
-            side.letters = self.letter(batch, condition);
+            side.letters = vec![Arc::new(self.letter(batch, condition))];
             self.lane.state.counts.dead_letters += 1;
         }
         let taken = self.lane.give_up(&self.at.buffer, batch, condition);
@@ -378,7 +379,7 @@ impl Task {
         self.settle(taken, side).await
     }
 
-    fn letter(&self, batch: &Batch, condition: Condition) -> Vec<item::Item> {
+    fn letter(&self, batch: &Batch, condition: Condition) -> Parcel {
         let world = &self.trigger.world;
         let live = self.live.borrow();
         let (mapping, stream) = (&*live.mapping, &self.reader.stream);
@@ -393,7 +394,7 @@ impl Task {
             now_ms: world.db.now_ms(),
             uuid: &names::random_uuid(&world.db),
         };
-        letter::items(&sender, &letter)
+        letter::parcel(&sender, &letter)
     }
 
     async fn park(&mut self, batch: &Batch) -> Result<Amount, Halted> {

@@ -15,6 +15,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use db::{Db, Durability, Env, Op, OpenError, Options, StreamViewType, TableSpec, Write, env::Clock};
 use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin, Value};
+use s3::Buckets;
 use serde_json::Value as Json;
 use std::{
     path::Path,
@@ -167,6 +168,7 @@ struct Life {
     runtime: Runtime,
     triggers: Triggers,
     db: Db,
+    buckets: Buckets,
     script: Script,
     clock: Arc<Ahead>,
 }
@@ -198,13 +200,15 @@ impl Life {
         let db = open(&options, &Env { clock: clock.clone(), ..env });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("built");
-        let triggers = Life::triggers(&db, script, &runtime);
-        Life { runtime, triggers, db, script: script.clone(), clock }
+        let buckets = Buckets::open(db.clone(), &Env::real(), &options.dir, "us-east-1").expect("opened");
+        let triggers = Life::triggers(&db, &buckets, script, &runtime);
+        Life { runtime, triggers, db, buckets, script: script.clone(), clock }
     }
 
-    fn triggers(db: &Db, script: &Script, runtime: &Runtime) -> Triggers {
+    fn triggers(db: &Db, buckets: &Buckets, script: &Script, runtime: &Runtime) -> Triggers {
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-        Triggers::start(db.clone(), place, Arc::new(script.clone()), runtime.handle().clone())
+        let post = Post::new(db.clone(), buckets.clone());
+        Triggers::start(db.clone(), post, place, Arc::new(script.clone()), runtime.handle().clone())
     }
 
     fn place(&self) -> Place {
@@ -213,11 +217,11 @@ impl Life {
 
     /// Ends as a crash would: nothing is stopped, nothing is flushed.
     fn crash(self) {
-        let Life { runtime, triggers, db, .. } = self;
+        let Life { runtime, triggers, db, buckets, .. } = self;
         drop(triggers);
         // Tasks end with their runtime, and with them what they hold of the database.
         drop(runtime);
-        drop(db);
+        drop((db, buckets));
     }
 
     fn stop(self) {
@@ -331,6 +335,7 @@ impl Life {
     fn is_on_disk(&self, status: &TriggerStatus) -> bool {
         let parked = self.triggers.quarantine(&status.mapping.uuid, None, 1000).expect("read").keys;
         let heads = self.letters().iter().filter(|letter| letter.get("condition").is_some()).count();
+        let heads = heads + self.buckets.buckets().iter().map(|bucket| self.objects(&bucket.name).len()).sum::<usize>();
         parked.iter().map(|key| key.records).sum::<u64>() == status.counts.parked_now
             && heads as u64 >= status.counts.dead_letters
     }
@@ -362,6 +367,21 @@ impl Life {
         self.letters()
     }
 
+    /// The letters in a bucket: keys and documents, in order of the keys.
+    fn objects(&self, bucket: &str) -> Vec<(String, Json)> {
+        let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 1000 };
+        let listed = self.buckets.list(bucket, &all).expect("listed");
+        let read = |key: &str| {
+            let (_, blob) = self.buckets.open_object(bucket, key).expect("it is there");
+            serde_json::from_reader(blob.expect("it has bytes").reader()).expect("JSON")
+        };
+        let keys = listed.entries.into_iter().filter_map(|entry| match entry {
+            s3::Entry::One(object) => Some(object.key),
+            s3::Entry::Group(_) => None,
+        });
+        keys.map(|key| (key.clone(), read(&key))).collect()
+    }
+
     /// The dead letters, in order of their ids.
     fn letters(&self) -> Vec<Item> {
         let Some(table) = self.db.table(DEAD_LETTERS) else { return Vec::new() };
@@ -384,3 +404,4 @@ fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
 }
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:letters";
+const BUCKET: &str = "arn:aws:s3:::letters";
