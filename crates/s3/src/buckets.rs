@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub db: Db,
     pub blobs: Arc<Blobs>,
     region: String,
-    gates: [RwLock<()>; GATES],
+    pub gates: [RwLock<()>; GATES],
     pub sweeper: Mutex<Sweeper>,
     pub chores: Chores,
 }
@@ -250,9 +250,14 @@ impl Inner {
     }
 
     fn gate(&self, bucket: &str) -> &RwLock<()> {
+        &self.gates[self.gate_of(bucket)]
+    }
+
+    /// Which of the gates is a bucket's.
+    pub fn gate_of(&self, bucket: &str) -> usize {
         let mut hasher = DefaultHasher::new();
         bucket.hash(&mut hasher);
-        &self.gates[usize::try_from(hasher.finish() % GATES as u64).expect("there are few")]
+        usize::try_from(hasher.finish() % GATES as u64).expect("there are few")
     }
 
     fn create_tables(&self, name: &str) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 //! rooms use, [`Door`] speaks S3 on top of it. The JSON doors, pages and whatever follows a bucket's table are not known
 //! here.
 
+mod alongside;
 mod blobs;
 mod buckets;
 mod door;
@@ -19,6 +20,7 @@ mod sweep;
 mod tests;
 mod uploads;
 
+pub use alongside::Prepared;
 pub use blobs::{Blob, BlobId, BlobReader};
 pub use buckets::{Bucket, Buckets, KIND, TABLE_PREFIX, is_bucket_name};
 pub use door::{Access, AccessKey, Body, Config, Door, OperationMetrics, Place, Traffic};
