@@ -64,6 +64,16 @@ impl Folder {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file can be made executable");
     }
 
+    /// Makes the folder of a function in Rust, which notes the records that it is given: `crates/it/bootstrap`.
+    ///
+    /// # Panics
+    /// When it cannot be built or copied.
+    pub fn add_bootstrap(&self, folder: &str) {
+        let folder = self.path().join(folder);
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        fs::copy(tools::bootstrap(), folder.join("bootstrap")).expect("a program can be copied");
+    }
+
     /// `streamfold up TEMPLATE`, from its own folder, as a person would: every path is relative then.
     #[must_use]
     pub fn run(&self, template: &str) -> Run {

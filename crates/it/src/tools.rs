@@ -23,6 +23,19 @@ pub fn python(program: &str) -> Command {
     with_credentials(Command::new(path))
 }
 
+/// The function in Rust of `crates/it/bootstrap`, built: some forty seconds of work the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn bootstrap() -> PathBuf {
+    let target = root().join("target/bootstrap");
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(root().join("crates/it/bootstrap/Cargo.toml"));
+    run(cargo.arg("--target-dir").arg(&target));
+    target.join("debug/bootstrap")
+}
+
 /// Node, for clients of the API.
 #[must_use]
 pub fn node() -> Command {

@@ -57,6 +57,48 @@ fn what_a_function_started_ends_when_the_program_starts_again() {
     until("their end", PATIENCE, || (folder.processes() == [program.pid()]).then_some(()));
 }
 
+const RUST: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Records:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: records
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+  Notes:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: notes
+      CodeUri: notes/
+      Handler: bootstrap
+      Runtime: provided.al2023
+      Events:
+        Records:
+          Type: DynamoDB
+          Properties: { Stream: !GetAtt Records.StreamArn, StartingPosition: TRIM_HORIZON }
+";
+
+#[test]
+fn a_function_in_rust_is_called_and_fed() {
+    let folder = Folder::new();
+    folder.write("template.yaml", RUST);
+    folder.add_bootstrap("notes");
+    let program = folder.up("template.yaml");
+    let mut client = Client::new(program.port);
+    assert_eq!(client.invoke("notes", "RequestResponse", &json!({})), (200, json!({ "function": "notes" })));
+    let (_, error) = client.invoke("notes", "RequestResponse", &json!({ "Records": [{}] }));
+    assert!(error["errorMessage"].as_str().is_some_and(|why| why.starts_with("not a record of ours")), "{error}");
+    let item = json!({ "id": { "S": "a" }, "n": { "N": "1" } });
+    client.call("PutItem", &json!({ "TableName": "records", "Item": item })).expect("written");
+    let taken =
+        || std::fs::read_to_string(folder.path().join("notes/effects.txt")).ok().filter(|text| !text.is_empty());
+    assert!(until("the record", PATIENCE, taken).starts_with("a 1 "));
+    assert!(program.told(&["logs", "notes"]).contains("REPORT RequestId: "));
+}
+
 /// One test, since all of it uses one Python environment, which the first start makes.
 #[test]
 fn examples_with_functions_run_as_their_readmes_say() {
