@@ -4,6 +4,7 @@ mod bad_input;
 mod browser;
 mod clients;
 mod crash;
+mod deliveries;
 mod example;
 mod expiry;
 mod functions;
