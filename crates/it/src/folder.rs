@@ -1,15 +1,31 @@
 //! A project in a folder of its own, whose Python environments stay for the next run.
 
 use crate::{
+    client::Client,
     program::{Program, Run},
     tools,
 };
+use serde_json::Value;
 use std::{
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
+
+/// A project whose one function is in Python and needs nothing.
+const PYTHON: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  First:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: first
+      InlineCode: 'def handler(event, context): return 1'
+      Handler: index.handler
+      Runtime: python3.12
+      Timeout: 60
+";
 
 /// A folder with a project. It vanishes with this value.
 pub struct Folder(TempDir);
@@ -31,10 +47,31 @@ impl Folder {
         Folder(folder)
     }
 
+    /// The same for functions in Python: the first test that needs their environment makes it, the others wait.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn with_python() -> Folder {
+        let folder = Folder::new();
+        let lock = File::create(tools::root().join("target/it-python.lock")).expect("a file can be made");
+        lock.lock().expect("a file can be locked");
+        let pythons = fs::read_dir(tools::root().join("target/it-python")).expect("it was made").flatten();
+        if !pythons.into_iter().any(|python| python.path().join("complete").exists()) {
+            folder.write("first.yaml", PYTHON);
+            let program = folder.up("first.yaml");
+            let (_, answer) = Client::new(program.port).invoke("first", "RequestResponse", &Value::Null);
+            assert_eq!(answer, 1, "the function in Python answers");
+            drop(program);
+            return Folder::new();
+        }
+        folder
+    }
+
     /// A copy of an example.
     #[must_use]
     pub fn example(name: &str) -> Folder {
-        let folder = Folder::new();
+        let folder = Folder::with_python();
         tools::copy_folder(&tools::root().join("examples").join(name), folder.path());
         folder
     }

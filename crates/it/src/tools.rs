@@ -59,6 +59,17 @@ const CREDENTIALS: [(&str, &str); 8] = [
     ("AWS_PAGER", ""),
 ];
 
+/// A shim of `crates/it/faults` to be preloaded, compiled into a folder.
+///
+/// # Panics
+/// When it does not compile.
+#[must_use]
+pub fn preload(name: &str, folder: &Path) -> PathBuf {
+    let (shim, source) = (folder.join(format!("{name}.so")), root().join("crates/it/faults").join(format!("{name}.c")));
+    run(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source));
+    shim
+}
+
 /// Runs a tool to its end and answers its stdout.
 ///
 /// # Panics

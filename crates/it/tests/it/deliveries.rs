@@ -76,7 +76,7 @@ Resources:
     }
 
     fn folder(&self) -> Folder {
-        let folder = Folder::new();
+        let folder = if self.python { Folder::with_python() } else { Folder::new() };
         folder.write("template.yaml", &self.template());
         match self.python {
             true => drop(folder.write("notes/app.py", NOTES)),
@@ -101,6 +101,7 @@ def handler(event, context):
         image, sequence = record["dynamodb"]["NewImage"], record["dynamodb"]["SequenceNumber"]
         line = f"{image['id']['S']} {image['n']['N']} {sequence} {context.aws_request_id}\n"
         os.write(EFFECTS, line.encode())
+        time.sleep(0.002)
 "#;
 
 /// What was written: the newest number of each key. Numbers of a key begin with 1 and have no gaps.
