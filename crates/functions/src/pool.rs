@@ -292,8 +292,11 @@ impl Pool {
         let duration = begun.elapsed();
         let memory_max_mb = process.memory_max_mb();
         let timed_out = matches!(end, End::TimedOut);
+        // AWS's and our clients of the Runtime API print what a handler raised; a program of its own need not.
+        let is_printed =
+            matches!(end, End::Answered(Answer::Error(_))) && !matches!(function.runtime, Runtime::Provided(_));
         let (payload, failed) = outcome_of(end, request_id, timeout);
-        if failed && !payload.is_empty() && !process.is_alive() {
+        if failed && !is_printed {
             process.say(&String::from_utf8_lossy(&payload));
         }
         let report = report(request_id, duration, init, function.memory_mb, memory_max_mb);
