@@ -130,7 +130,7 @@ impl Pool {
     /// Calls the function.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
         let _turn = self.turn()?;
-        let request_id = self.shared.uuid();
+        let request_id = invocation.request_id.clone().unwrap_or_else(|| self.shared.uuid());
         loop {
             let (mut process, init) = match self.idle() {
                 Some(process) => (process, None),
