@@ -4,6 +4,8 @@
 mod due;
 mod event;
 
+pub(crate) use event::attempted;
+
 use crate::{
     Error, SCHEDULE, Schedule,
     calls::{Calls, Context, Owner, Waiting},
