@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Excerpt, Location, Severity};
 pub use model::{
-    AttrType, BillingMode, BucketTrigger, Chart, Code, Dashboard, Function, Index, KeyElement, KeyType, KinesisStream,
-    Missed, Note, Origin, ParameterKind, Project, Projection, Quarantine, Rate, Recent, RetryPolicy, Runtime,
-    RuntimeFamily, Schedule, ScheduleKind, Source, SsmParameter, StartingPosition, StreamMode, StreamViewType, Table,
-    Trigger, TriggerSettings, View, fill_stream_arns,
+    AttrType, BillingMode, BucketTrigger, Chart, Code, Dashboard, Events, Function, Index, KeyElement, KeyType,
+    KinesisStream, Missed, Note, Origin, ParameterKind, Project, Projection, Quarantine, Rate, Recent, RetryPolicy,
+    Runtime, RuntimeFamily, Schedule, ScheduleKind, Source, SsmParameter, StartingPosition, StreamMode, StreamViewType,
+    Table, Trigger, TriggerSettings, View, fill_stream_arns,
 };
 
 use field::{Field, Report};

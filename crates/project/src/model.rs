@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use functions::{
-    BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
+    BucketTrigger, Code, Events, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
     TriggerSettings,
 };
 pub use schedules::{Missed, ParameterKind, RetryPolicy, Schedule, ScheduleKind, SsmParameter};

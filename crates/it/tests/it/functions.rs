@@ -75,6 +75,9 @@ Resources:
       CodeUri: notes/
       Handler: bootstrap
       Runtime: provided.al2023
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: { OnFailure: { Type: SQS, Destination: 'arn:aws:sqs:us-east-1:000000000000:failed' } }
       Events:
         Records:
           Type: DynamoDB
@@ -87,6 +90,10 @@ fn a_function_in_rust_is_called_and_fed() {
     folder.write("template.yaml", RUST);
     folder.add_bootstrap("notes");
     let program = folder.up("template.yaml");
+    for line in ["Functions  notes  (provided.al2023, bootstrap)", "Triggers   records -> notes  (at most 100 records)"]
+    {
+        assert!(program.banner.contains(line), "{}", program.banner);
+    }
     let mut client = Client::new(program.port);
     assert_eq!(client.invoke("notes", "RequestResponse", &json!({})), (200, json!({ "function": "notes" })));
     let (_, error) = client.invoke("notes", "RequestResponse", &json!({ "Records": [{}] }));
@@ -96,7 +103,19 @@ fn a_function_in_rust_is_called_and_fed() {
     let taken =
         || std::fs::read_to_string(folder.path().join("notes/effects.txt")).ok().filter(|text| !text.is_empty());
     assert!(until("the record", PATIENCE, taken).starts_with("a 1 "));
-    assert!(program.told(&["logs", "notes"]).contains("REPORT RequestId: "));
+    let said = program.told(&["logs", "notes"]);
+    assert!(said.contains("REPORT RequestId: ") && said.contains("not a record of ours"), "{said}");
+    an_event_that_it_fails_goes_where_the_template_says(&mut client);
+}
+
+fn an_event_that_it_fails_goes_where_the_template_says(client: &mut Client) {
+    assert_eq!(client.invoke("notes", "Event", &json!({ "Records": [{ "wrong": 1 }] })).0, 202);
+    // Tried once, as the template has it: a second try would come after a minute.
+    let letter = || client.scan("dead_letters").ok()?.first().cloned();
+    let letter = until("the letter", Duration::from_secs(30), letter);
+    assert_eq!(letter["destination"]["S"], "arn:aws:sqs:us-east-1:000000000000:failed");
+    assert_eq!((&letter["function"]["S"], &letter["attempts"]["N"]), (&json!("notes"), &json!("1")));
+    assert!(letter["message"]["S"].as_str().is_some_and(|message| message.contains("wrong")), "{letter}");
 }
 
 /// One test, since all of it uses one Python environment, which the first start makes.
