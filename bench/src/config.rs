@@ -13,6 +13,7 @@ WHAT (default: all)
   flatness     a long run of puts: rate at the end against the beginning, p99.9, the longest stall
   views        changes a second into a view of 20 groups; a put's way to the view's row and to the dashboard
   streams      GetRecords; a quiet table among a loud one's records
+  functions    records a second through a Python handler that does nothing, and its way from a write; calls
   start        cold start, idle memory
 
 OPTIONS

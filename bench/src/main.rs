@@ -5,6 +5,7 @@
 
 mod config;
 mod flatness;
+mod functions;
 mod hello;
 mod load;
 mod report;
@@ -21,10 +22,11 @@ use std::process::ExitCode;
 
 type Measure = fn(&Config) -> std::io::Result<()>;
 
-const ALL: [(&str, Measure); 5] = [
+const ALL: [(&str, Measure); 6] = [
     ("throughput", throughput::run),
     ("views", views::run),
     ("streams", streams::run),
+    ("functions", functions::run),
     ("start", start::run),
     ("flatness", flatness::run),
 ];

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use exports::{Brake, Complete, Empty, Export, OtherColumns};
 pub use functions::{
-    BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
+    BucketTrigger, Code, Events, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
     TriggerSettings,
 };
 pub use schedules::{Missed, ParameterKind, RetryPolicy, Schedule, ScheduleKind, SsmParameter};

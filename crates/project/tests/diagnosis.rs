@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity,
-    SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
+    BucketTrigger, Code, Events, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule,
+    Severity, SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
 fn cases() -> PathBuf {
@@ -75,6 +75,9 @@ fn describe_function(function: &Function, root: &Path) -> String {
     add("environment", (!function.environment.is_empty()).then(|| format!("{:?}", function.environment)));
     add("description", (!function.description.is_empty()).then(|| format!("{:?}", function.description)));
     add("tags", (!function.tags.is_empty()).then(|| format!("{:?}", function.tags)));
+    let Events { retry_attempts, age_seconds, dead_letter } = &function.events;
+    let tried = format!("again {retry_attempts} times within {age_seconds} s, then to {dead_letter:?}");
+    add("events", (function.events != Events::default()).then_some(tried));
     said
 }
 

@@ -1,7 +1,7 @@
 //! What `up` and `serve` say once they run: where everything is, and what to type next.
 
 use crate::{cli::Durability, plan::Plan};
-use project::Project;
+use project::{Function, Project, Schedule, Source, Trigger};
 use std::{fmt::Write, net::SocketAddr, path::Path};
 
 /// Buckets that are named.
@@ -49,6 +49,7 @@ impl Banner<'_> {
             for done in steps(plan) {
                 line(&mut out, "", &done);
             }
+            running(&mut out, project);
         }
         for (index, (name, value)) in self.outputs.iter().enumerate() {
             line(&mut out, if index == 0 { "Outputs" } else { "" }, &format!("{name} = {value}"));
@@ -95,6 +96,35 @@ fn url(address: SocketAddr) -> String {
 
 fn line(out: &mut String, name: &str, value: &str) {
     writeln!(out, "  {name:<10} {value}").expect("a String takes any text");
+}
+
+/// What runs beside the tables: functions, what feeds them, what calls them by the clock.
+fn running(out: &mut String, project: &Project) {
+    let mut lines = |name: &str, values: Vec<String>| {
+        for (index, value) in values.iter().enumerate() {
+            line(out, if index == 0 { name } else { "" }, value);
+        }
+    };
+    let function =
+        |function: &Function| format!("{}  ({}, {})", function.name, function.runtime.name, function.handler);
+    lines("Functions", project.functions.iter().map(function).collect());
+    let trigger = |trigger: &Trigger| match &trigger.source {
+        Source::Table(table) => {
+            let off = if trigger.settings.enabled { "" } else { ", disabled" };
+            let records = count(trigger.settings.batch_size as usize, "record");
+            Some(format!("{table} -> {}  (at most {records}{off})", trigger.function))
+        }
+        Source::Kinesis(_) => None,
+    };
+    lines("Triggers", project.triggers.iter().filter_map(trigger).collect());
+    let schedule = |schedule: &Schedule| {
+        let Schedule { name, function, timetable, enabled, .. } = schedule;
+        let off = if *enabled { "" } else { ", disabled" };
+        let zone = timetable.zone.name();
+        let zone = if zone == "UTC" { String::new() } else { format!(", {zone}") };
+        format!("{name} -> {function}  ({}{zone}{off})", timetable.expression)
+    };
+    lines("Schedules", project.schedules.iter().map(schedule).collect());
 }
 
 /// `2 created, 0 updated, 3 unchanged`.

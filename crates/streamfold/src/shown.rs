@@ -139,7 +139,8 @@ impl Running {
     pub fn invoke(&self, name: String, payload: Bytes) -> Later<Result<console::Answer, Refused>> {
         let control = self.control.clone();
         Box::pin(async move {
-            let outcome = control.invoke(&name, Invocation { payload, client_context: None, depth: 0 }).await;
+            let outcome =
+                control.invoke(&name, Invocation { payload, client_context: None, depth: 0, request_id: None }).await;
             let outcome = outcome.map_err(invoke_refusal)?;
             Ok(console::Answer {
                 request_id: outcome.request_id,

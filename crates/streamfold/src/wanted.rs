@@ -91,6 +91,11 @@ fn definition(
         environment: function.environment.iter().map(filled).collect(),
         description: function.description.clone(),
         reserved_concurrency: function.reserved_concurrency,
+        events: control::Events {
+            retry_attempts: function.events.retry_attempts,
+            age_s: function.events.age_seconds,
+            dead_letter: function.events.dead_letter.clone(),
+        },
         tags: tags(&function.tags),
         ..FunctionDefinition::new(&function.name, &function.runtime.name, &function.handler, code)
     };

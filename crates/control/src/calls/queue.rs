@@ -8,7 +8,7 @@ use super::{
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
 };
-use crate::{Error, Events, InvokeError, Outcome, blocking, keep};
+use crate::{Error, Events, Invocation, InvokeError, Outcome, blocking, clock, keep};
 use db::{FollowerId, Row};
 use std::{
     collections::BTreeMap,
@@ -219,9 +219,22 @@ impl Queue {
             return (Verdict::GiveUp(Condition::RecursionDetected), None);
         }
         self.index().counts.calls += 1;
-        let answer = self.context.runner.call(&waiting.function, waiting.invocation.clone()).await;
+        let answer = self.context.runner.call(&waiting.function, self.invocation(waiting)).await;
         let verdict = policy.judge(waiting, &answer, &self.context.settings.delays, self.context.db.now_ms());
         (verdict, Some(answer))
+    }
+
+    /// The call as this try makes it: a schedule's input may name the try's number. Tries that a function failed are the
+    /// function's affair; EventBridge Scheduler delivers anew only what found no room.
+    fn invocation(&self, waiting: &Waiting) -> Invocation {
+        let mut invocation = waiting.invocation.clone();
+        if let Owner::Schedule(key) = &self.owner
+            && let Some(schedule) = self.context.schedule(key)
+        {
+            let attempt = waiting.refusals.saturating_add(1);
+            invocation.payload = clock::attempted(schedule.definition.service, &invocation.payload, attempt);
+        }
+        invocation
     }
 
     async fn carry_out(&self, call: Call, verdict: Verdict, answer: Option<Result<Outcome, InvokeError>>) {
@@ -239,7 +252,8 @@ impl Queue {
                 let reason = if ended.error.is_empty() { condition.name() } else { &ended.error };
                 let (kind, name) = (self.owner.kind(), self.owner.name());
                 tracing::warn!("a call of {kind} {name} is given up ({}): {reason}", condition.name());
-                let rows = self.letter(&call.waiting, condition, reason, answer.as_ref()).await;
+                let last = Waiting { invocation: self.invocation(&call.waiting), ..call.waiting.clone() };
+                let rows = self.letter(&last, condition, reason, answer.as_ref()).await;
                 self.end(&call.key, call.bytes, state, rows, Some(&ended)).await;
             }
             Verdict::Done | Verdict::Stay => self.end(&call.key, call.bytes, state, Vec::new(), Some(&ended)).await,

@@ -245,5 +245,5 @@ impl Life {
 
 /// An event that says this.
 pub fn event(text: &str) -> Invocation {
-    Invocation { payload: Bytes::from(format!("{text:?}")), client_context: None, depth: 0 }
+    Invocation { payload: Bytes::from(format!("{text:?}")), client_context: None, depth: 0, request_id: None }
 }

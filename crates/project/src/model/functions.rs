@@ -31,6 +31,25 @@ pub struct Function {
     pub description: String,
     /// Tags in the order of the template.
     pub tags: Vec<(String, String)>,
+    /// What becomes of events that nobody waits for.
+    pub events: Events,
+}
+
+/// How events are tried that nobody waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// Calls after the first one that failed: 0 to 2, 2 if left out.
+    pub retry_attempts: u32,
+    /// How old one may get before it is given up: 60 to 21,600, the latter if left out.
+    pub age_seconds: u32,
+    /// The ARN of what gets those that are given up: a queue, a topic or a bucket.
+    pub dead_letter: Option<String>,
+}
+
+impl Default for Events {
+    fn default() -> Events {
+        Events { retry_attempts: 2, age_seconds: 21_600, dead_letter: None }
+    }
 }
 
 /// What a function runs.
