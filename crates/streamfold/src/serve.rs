@@ -114,7 +114,7 @@ fn run(
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
         let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
-        let control = define(place, data, project, db, &functions).await?;
+        let control = define(place, data, project, (db, &buckets), &functions).await?;
         let exports = Arc::new(start_exports(server, place, data, project, db, &buckets)?);
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
@@ -211,11 +211,12 @@ async fn define(
     place: &Place,
     data: &Path,
     project: Option<&Project>,
-    db: &Db,
+    (db, buckets): (&Db, &Buckets),
     functions: &Functions,
 ) -> Result<Control, Failure> {
     let runner = Arc::new(functions.clone());
-    let started = Control::start(db.clone(), runner, wiring::wire_place(place), control::Settings::new(data)).await;
+    let (place_of_wire, settings) = (wiring::wire_place(place), control::Settings::new(data));
+    let started = Control::start(db.clone(), buckets.clone(), runner, place_of_wire, settings).await;
     let control = started.map_err(|error| Failure::new(format!("what is defined cannot be taken up: {error}")))?;
     if let Some(project) = project {
         let wanted = wanted::wanted(project, &|table| wiring::open_stream_arn(db, place, table));

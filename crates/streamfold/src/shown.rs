@@ -78,12 +78,9 @@ impl Running {
 
     fn trigger(&self, status: &TriggerStatus) -> console::TriggerRow {
         let mapping = &status.mapping;
-        let Source::Table { name, .. } = &mapping.source;
-        let source = console::TriggerSource {
-            arn: mapping.source.arn(&self.place),
-            name: name.clone(),
-            table: Some(name.clone()),
-        };
+        let name = mapping.source.name().to_owned();
+        let table = matches!(mapping.source, Source::Table { .. }).then(|| name.clone());
+        let source = console::TriggerSource { arn: mapping.source.arn(&self.place), name, table };
         console::TriggerRow {
             uuid: mapping.uuid.clone(),
             function: mapping.function.clone(),

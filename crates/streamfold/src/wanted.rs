@@ -3,7 +3,7 @@
 
 use control::{
     Code, FunctionDefinition, NotificationDefinition, Package, ParameterDefinition, ParameterType, RetryPolicy,
-    ScheduleDefinition, Service, Tier, Wanted, WantedTrigger,
+    ScheduleDefinition, Service, Tier, Wanted, WantedSource, WantedTrigger,
 };
 use project::{BucketTrigger, Diagnostic, Project, Severity, Source};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub fn wanted(project: &Project, stream_arn: &dyn Fn(&str) -> Option<String>) ->
         functions: project.functions.iter().map(|function| definition(function, stream_arn)).collect(),
         schedules: project.schedules.iter().map(schedule).collect(),
         parameters: project.parameters.iter().map(|parameter| self::parameter(parameter, stream_arn)).collect(),
-        triggers: project.triggers.iter().filter_map(trigger).collect(),
+        triggers: project.triggers.iter().map(trigger).collect(),
         notifications: notifications(project),
     }
 }
@@ -60,7 +60,7 @@ pub fn refusal(project: &Project, refused: &control::Refused) -> Diagnostic {
             of_bucket.last().map(|found| &found.origin)
         }
         _ => {
-            let is_it = |found: &&project::Trigger| trigger(found).is_some_and(|wanted| wanted.name() == *name);
+            let is_it = |found: &&project::Trigger| trigger(found).name() == *name;
             project.triggers.iter().find(is_it).map(|found| &found.origin)
         }
     };
@@ -102,13 +102,14 @@ fn definition(
     (definition, package)
 }
 
-/// `None` for sources that feed nothing here.
-fn trigger(trigger: &project::Trigger) -> Option<WantedTrigger> {
-    let Source::Table(table) = &trigger.source else { return None };
+fn trigger(trigger: &project::Trigger) -> WantedTrigger {
     let settings = &trigger.settings;
-    Some(WantedTrigger {
+    WantedTrigger {
         function: trigger.function.clone(),
-        table: table.clone(),
+        source: match &trigger.source {
+            Source::Table(table) => WantedSource::Table(table.clone()),
+            Source::Kinesis(arn) => WantedSource::Kinesis(arn.clone()),
+        },
         starting: match settings.starting_position {
             project::StartingPosition::TrimHorizon => StartingPosition::TrimHorizon,
             project::StartingPosition::Latest => StartingPosition::Latest,
@@ -131,7 +132,7 @@ fn trigger(trigger: &project::Trigger) -> Option<WantedTrigger> {
             }),
         },
         enabled: settings.enabled,
-    })
+    }
 }
 
 fn schedule(schedule: &project::Schedule) -> ScheduleDefinition {

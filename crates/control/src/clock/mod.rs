@@ -187,7 +187,7 @@ impl Clock {
             tracing::warn!("schedule {key} is due, but {why}; this run is skipped");
             kept.missed += 1;
         }
-        let committed = keep::commit(&self.context.db, entry.id, vec![kept.change()], Vec::new()).await;
+        let committed = keep::commit(&self.context.db, entry.id, vec![kept.change()]).await;
         committed.map_err(|error| Error::of(SCHEDULE, error)).map(|()| kept)
     }
 

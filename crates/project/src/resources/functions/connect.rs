@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::name;
 use crate::diagnostic::Severity;
 use crate::field::Report;
-use crate::model::{Bucket, BucketTrigger, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger};
+use crate::model::{
+    Bucket, BucketTrigger, KinesisStream, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger,
+};
 use crate::scope::Scope;
 use crate::suggest::{did_you_mean, nearest};
 
@@ -26,11 +28,10 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
         bucket(trigger, &project.buckets, scope.report);
     }
     for trigger in &project.triggers {
-        source(trigger, &project.tables, scope.report);
+        source(trigger, project, scope.report);
     }
     twice(&project.triggers, scope.report);
     unique_names(project, scope.report);
-    not_run_yet(project, scope.report);
 }
 
 /// The property that names a schedule's function.
@@ -131,11 +132,29 @@ fn stream_property(trigger: &Trigger) -> &'static str {
     if trigger.event.is_some() { "Stream" } else { "EventSourceArn" }
 }
 
+/// Checks that the stream which a trigger reads is there.
+fn source(trigger: &Trigger, project: &Project, report: &Report) {
+    match &trigger.source {
+        Source::Table(name) => table(trigger, name, &project.tables, report),
+        Source::Kinesis(arn) => stream(trigger, arn, &project.streams, report),
+    }
+}
+
+/// A Kinesis stream may have been created by a program.
+fn stream(trigger: &Trigger, arn: &str, streams: &[KinesisStream], report: &Report) {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    if !streams.iter().any(|stream| stream.name == name) {
+        let message = format!("there is no stream `{name}` in the template: it must be there already at the start");
+        let diagnostic = trigger.origin.diagnostic(Severity::Warning, stream_property(trigger), message);
+        let names = streams.iter().map(|stream| stream.name.as_str());
+        report.push(Diagnostic { help: did_you_mean(name, names), ..diagnostic });
+    }
+}
+
 /// Checks that the table whose stream a trigger reads is there and has one.
-fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
-    let Source::Table(name) = &trigger.source else { return };
+fn table(trigger: &Trigger, name: &str, tables: &[Table], report: &Report) {
     let error = |message: String| trigger.origin.error(stream_property(trigger), message);
-    let found = tables.iter().find(|table| table.name == *name);
+    let found = tables.iter().find(|table| table.name == name);
     let diagnostic = match found {
         Some(table) if table.stream.is_some() => return,
         // A stream with a fault was complained about.
@@ -177,14 +196,5 @@ fn twice(triggers: &[Trigger], report: &Report) {
             trigger.function, first.name, first.origin.location.line
         );
         report.push(trigger.origin.error(stream_property(trigger), message).with_help("leave one of them out"));
-    }
-}
-
-/// Triggers whose sources do not exist here yet are read and checked, and then do nothing.
-fn not_run_yet(project: &Project, report: &Report) {
-    let kinesis = project.triggers.iter().filter(|trigger| matches!(trigger.source, Source::Kinesis(_)));
-    for Trigger { origin, name, .. } in kinesis {
-        let message = format!("not run here yet: {name}, a trigger on Kinesis streams");
-        report.push(origin.diagnostic(Severity::Warning, "", message));
     }
 }
