@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod config;
+mod delta;
 mod flatness;
 mod hello;
 mod load;
@@ -21,11 +22,12 @@ use std::process::ExitCode;
 
 type Measure = fn(&Config) -> std::io::Result<()>;
 
-const ALL: [(&str, Measure); 5] = [
+const ALL: [(&str, Measure); 6] = [
     ("throughput", throughput::run),
     ("views", views::run),
     ("streams", streams::run),
     ("start", start::run),
+    ("delta", delta::run),
     ("flatness", flatness::run),
 ];
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
             let port = arguments.get(1).and_then(|port| port.parse().ok()).unwrap_or(8001);
             hello::serve(port).map_err(|error| error.to_string())
         }
+        Some("run-delta") => delta::process(&arguments[1..]).map(|line| println!("{line}")),
         Some("-h" | "--help") => {
             println!("{USAGE}");
             Ok(())
