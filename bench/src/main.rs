@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod config;
+mod delta;
 mod flatness;
 mod functions;
 mod hello;
@@ -28,6 +29,7 @@ const ALL: [(&str, Measure); 6] = [
     ("streams", streams::run),
     ("functions", functions::run),
     ("start", start::run),
+    ("delta", delta::run),
     ("flatness", flatness::run),
 ];
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
             let port = arguments.get(1).and_then(|port| port.parse().ok()).unwrap_or(8001);
             hello::serve(port).map_err(|error| error.to_string())
         }
+        Some("run-delta") => delta::process(&arguments[1..]).map(|line| println!("{line}")),
         Some("-h" | "--help") => {
             println!("{USAGE}");
             Ok(())
