@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Refusal, io},
     object::{self, text},
     sweep::Sweeper,
+    usage::Counted,
 };
 use db::{
     Billing, Db, Env, Expected, IndexQuery, IndexSpec, Op, Projected, Query, Resource, ResourcePut, StreamViewType,
@@ -51,6 +52,8 @@ pub(crate) struct Inner {
     pub gates: [RwLock<()>; GATES],
     pub sweeper: Mutex<Sweeper>,
     pub chores: Chores,
+    /// Bytes of buckets, by the table of their objects.
+    pub counted: Mutex<HashMap<TableId, Counted>>,
 }
 
 /// What waits for the sweeper.
@@ -69,6 +72,8 @@ pub(crate) struct Waiting {
     /// The sweeper has looked up to here.
     pub swept: Seq,
     pub stop: bool,
+    /// Somebody wants to know what buckets hold.
+    pub usage: bool,
     /// Blobs that move to their place once their items are on disk.
     pub moves: Vec<(Seq, BlobId)>,
 }
@@ -139,6 +144,7 @@ impl Buckets {
             gates: std::array::from_fn(|_| RwLock::default()),
             sweeper: Mutex::default(),
             chores: Chores::default(),
+            counted: Mutex::default(),
         }));
         buckets.0.complete()?;
         buckets.0.decide()?;
@@ -387,6 +393,12 @@ impl Chores {
         if waiting.moves.len() < MOVES_MAX {
             waiting.moves.push((seq, id));
         }
+        self.changed.notify_one();
+    }
+
+    /// Somebody wants to know what buckets hold.
+    pub fn ask_for_usage(&self) {
+        self.waiting.lock().expect("no holder panics").usage = true;
         self.changed.notify_one();
     }
 

@@ -19,6 +19,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod usage;
 
 pub use alongside::Prepared;
 pub use blobs::{Blob, BlobId, BlobReader};
@@ -32,3 +33,4 @@ pub use objects::{CONTENT_BYTES_MAX, CopyOf, Expectation, Put, Staged};
 pub use sums::{Algorithm, Checksum, ChecksumKind, Claims};
 pub use sweep::Sweeping;
 pub use uploads::{Begin, Complete, Named, PART_BYTES_MIN, PARTS_MAX, Part, Upload};
+pub use usage::Usage;

@@ -35,7 +35,12 @@ pub fn s3(buckets: s3::Buckets, server: &Server, place: &Place, control: Control
         secret: secret.to_owned(),
         access: if read_only { s3::Access::Read } else { s3::Access::Write },
     });
-    let config = s3::Config { place: wire_place(place), keys: keys.collect(), others: &console::SEGMENTS };
+    let config = s3::Config {
+        place: wire_place(place),
+        keys: keys.collect(),
+        others: &console::SEGMENTS,
+        hosts: page_hosts(server),
+    };
     s3::Door::new(buckets, config, Some(Arc::new(control)))
 }
 
