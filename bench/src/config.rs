@@ -13,7 +13,9 @@ WHAT (default: all)
   flatness     a long run of puts: rate at the end against the beginning, p99.9, the longest stall
   views        changes a second into a view of 20 groups; a put's way to the view's row and to the dashboard
   streams      GetRecords; a quiet table among a loud one's records
+  functions    records a second through a Python handler that does nothing, and its way from a write; calls
   start        cold start, idle memory
+  delta        what changed between two exports, beside DuckDB and polars if bench/peers.sh installed them
 
 OPTIONS
   --rounds N       rounds of which the median counts (5)
@@ -22,7 +24,8 @@ OPTIONS
   --puts N         puts of the flatness run (2000000; 20000000 is the full form)
   --others N       records of the loud table (2000000; 10000000 is the full form)
   --records N      items of the cold start (1000000; 5000000 is the full form)
-  --full           the full forms of the three above
+  --rows N         rows of each export (1000000; 10000000 is the full form, and takes 5 GB of disk)
+  --full           the full forms of the four above
   --peers          also dynoxide and DynamoDB Local, installed by bench/peers.sh
   --peers-dir DIR  where they are ($STREAMFOLD_PEERS or /opt/peers)
   --server FILE    the streamfold binary (beside this one)
@@ -37,6 +40,7 @@ pub struct Config {
     pub puts: u64,
     pub others: u64,
     pub records: u64,
+    pub rows: u64,
     pub peers: bool,
     pub bench: Bench,
 }
@@ -54,9 +58,10 @@ impl Config {
             template: root.join("template.yaml"),
         };
         let what = Vec::new();
-        let (puts, others, records) = (2_000_000, 2_000_000, 1_000_000);
+        let (puts, others, records, rows) = (2_000_000, 2_000_000, 1_000_000, 1_000_000);
+        let only = String::new();
         let mut config =
-            Config { what, rounds: 5, seconds: 2.0, only: String::new(), puts, others, records, peers: false, bench };
+            Config { what, rounds: 5, seconds: 2.0, only, puts, others, records, rows, peers: false, bench };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
@@ -66,7 +71,8 @@ impl Config {
                 "--puts" => config.puts = parse(&argument, &value()?)?,
                 "--others" => config.others = parse(&argument, &value()?)?,
                 "--records" => config.records = parse(&argument, &value()?)?,
-                "--full" => (config.puts, config.others, config.records) = (20_000_000, 10_000_000, 5_000_000),
+                "--rows" => config.rows = parse(&argument, &value()?)?,
+                "--full" => config.full(),
                 "--peers" => config.peers = true,
                 "--peers-dir" => config.bench.peers = PathBuf::from(value()?),
                 "--server" => config.bench.streamfold = PathBuf::from(value()?),
@@ -79,6 +85,10 @@ impl Config {
             return Err("--rounds and --seconds must be above zero".to_owned());
         }
         Ok(config)
+    }
+
+    fn full(&mut self) {
+        (self.puts, self.others, self.records, self.rows) = (20_000_000, 10_000_000, 5_000_000, 10_000_000);
     }
 }
 

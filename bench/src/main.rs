@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_methods)]
 
 mod config;
+mod delta;
 mod flatness;
+mod functions;
 mod hello;
 mod load;
 mod report;
@@ -21,11 +23,13 @@ use std::process::ExitCode;
 
 type Measure = fn(&Config) -> std::io::Result<()>;
 
-const ALL: [(&str, Measure); 5] = [
+const ALL: [(&str, Measure); 6] = [
     ("throughput", throughput::run),
     ("views", views::run),
     ("streams", streams::run),
+    ("functions", functions::run),
     ("start", start::run),
+    ("delta", delta::run),
     ("flatness", flatness::run),
 ];
 
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
             let port = arguments.get(1).and_then(|port| port.parse().ok()).unwrap_or(8001);
             hello::serve(port).map_err(|error| error.to_string())
         }
+        Some("run-delta") => delta::process(&arguments[1..]).map(|line| println!("{line}")),
         Some("-h" | "--help") => {
             println!("{USAGE}");
             Ok(())

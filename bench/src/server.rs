@@ -108,9 +108,14 @@ impl Bench {
 
     /// Streamfold over the data in `data` (a name below the bench's folder); `extra` arguments as given.
     pub fn streamfold(&self, data: &str, extra: &[&str]) -> Result<Server> {
+        self.with_template(&self.template, data, extra)
+    }
+
+    /// The same with another template.
+    pub fn with_template(&self, template: &Path, data: &str, extra: &[&str]) -> Result<Server> {
         let port = free_port()?;
         let mut command = Command::new(&self.streamfold);
-        command.arg("up").arg(&self.template).arg("--data").arg(self.dir.join(data));
+        command.arg("up").arg(template).arg("--data").arg(self.dir.join(data));
         command.args(["--port", &port.to_string(), "--key", "bench:bench"]).args(extra);
         Server::start("streamfold", port, &mut command, &self.dir.join(format!("{data}.log")))
     }

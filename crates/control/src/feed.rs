@@ -10,7 +10,7 @@ pub(crate) struct Feed(pub Arc<dyn Runner>);
 
 impl Handler for Feed {
     fn call(&self, function: &str, payload: Bytes, depth: u8) -> Answer<'_> {
-        let call = self.0.call(function, Invocation { payload, client_context: None, depth });
+        let call = self.0.call(function, Invocation { payload, client_context: None, depth, request_id: None });
         Box::pin(async move {
             match call.await {
                 Ok(outcome) => match outcome.error {

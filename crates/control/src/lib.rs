@@ -28,7 +28,7 @@ pub use self::{
     code::{PACKAGE_BYTES_MAX, Package},
     control::{
         Control, Defined, EVENT_BYTES_MAX, NotificationStatus, ParameterPage, Planned, Refused, ScheduleStatus,
-        Settings, Step, Wanted, WantedTrigger,
+        Settings, Step, Wanted, WantedSource, WantedTrigger,
     },
     error::Error,
     fields::Malformed,

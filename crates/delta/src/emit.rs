@@ -2,7 +2,7 @@
 //! next rows, which say whether a key of the same hash is the same key, then the keys that went.
 
 use crate::{
-    Config, Empty, Error, Fault, Statistics,
+    Config, Empty, Error,
     codec::Texts,
     columns::Layout,
     csv,
@@ -30,32 +30,39 @@ pub(crate) struct Source<'a> {
     pub leftovers: &'a Leftovers,
     /// Whether every row of the next export is new, whatever the leftovers say.
     pub all_new: bool,
-    pub previous: Option<&'a Files>,
     pub next: &'a Files,
-    /// For each column of the operations, its name and its place in the order in which rows are hashed.
-    pub columns: &'a [(String, usize)],
+    /// For each column of the operations, its place in the order in which rows are hashed.
+    pub columns: &'a [usize],
     pub meter: &'a Meter<'a>,
 }
 
-/// Writes all operations; counts them in `statistics`. `keys` are those of the previous export, if there is one.
+/// How many operations there are of each kind.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub inserts: u64,
+    pub updates: u64,
+    pub deletes: u64,
+}
+
+/// Writes all operations. `keys` are those of the previous export, if there is one.
 pub(crate) fn emit(
     source: &Source<'_>,
     keys: Option<KeyReader>,
     rows: RowReader,
     out: &mut OperationsWriter,
-    statistics: &mut Statistics,
-) -> Result<(), Error> {
+) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
     let mut candidates = source.leftovers.next.alike();
     let left = keys.map(|keys| source.left_keys(keys, &mut candidates)).transpose()?;
-    let updated = source.came_or_changed(rows, &candidates, out, statistics)?;
+    let updated = source.came_or_changed(rows, &candidates, out, &mut counts)?;
     if let Some(left) = left {
-        source.went(left, &updated, out, statistics)?;
+        source.went(left, &updated, out, &mut counts)?;
     }
     let Leftovers { next_count, previous_count, .. } = source.leftovers;
-    let came = if source.all_new { statistics.next_rows } else { *next_count };
-    assert_eq!(statistics.inserts + statistics.updates, came, "every next row that is left over is an operation");
-    assert_eq!(statistics.updates + statistics.deletes, *previous_count, "and so is every previous one");
-    Ok(())
+    let came = if source.all_new { source.next.rows } else { *next_count };
+    assert_eq!(counts.inserts + counts.updates, came, "every next row that is left over is an operation");
+    assert_eq!(counts.updates + counts.deletes, *previous_count, "and so is every previous one");
+    Ok(counts)
 }
 
 fn writing(error: io::Error) -> Error {
@@ -94,7 +101,7 @@ impl Source<'_> {
         mut rows: RowReader,
         candidates: &Ranges,
         out: &mut OperationsWriter,
-        statistics: &mut Statistics,
+        counts: &mut Counts,
     ) -> Result<Ranges, Error> {
         let scatter = &self.leftovers.scatter;
         let mut updated = self.leftovers.previous.alike();
@@ -114,12 +121,12 @@ impl Source<'_> {
                 let same = candidates.find(row, &key).map_err(reading)?;
                 if let Some(old) = same {
                     updated.push(scatter, old, &old.to_le_bytes()).map_err(writing)?;
-                    statistics.updates += 1;
+                    counts.updates += 1;
                 } else {
-                    statistics.inserts += 1;
+                    counts.inserts += 1;
                 }
                 let kind = if same.is_some() { Kind::Update } else { Kind::Insert };
-                self.row(kind, row, &parsed, layout, out)?;
+                self.row(kind, &parsed, layout, out)?;
             }
             self.meter.advance(out.operations() - before)?;
         }
@@ -127,21 +134,13 @@ impl Source<'_> {
     }
 
     /// Writes a row that came or changed.
-    fn row(
-        &self,
-        kind: Kind,
-        number: u64,
-        row: &Row<'_>,
-        layout: &Layout,
-        out: &mut OperationsWriter,
-    ) -> Result<(), Error> {
+    fn row(&self, kind: Kind, row: &Row<'_>, layout: &Layout, out: &mut OperationsWriter) -> Result<(), Error> {
         let absent = self.config.empty == Empty::Absent;
-        let fields = self.columns.iter().map(|(_, place)| {
+        let fields = self.columns.iter().map(|place| {
             let field = layout.field(row, *place)?;
             (!absent || !csv::is_empty(field)).then_some(field)
         });
-        let written = out.row(kind, fields).map_err(Error::io("writing operations"))?;
-        written.map_err(|place| not_utf8(self.next, number, &self.columns[place].0))
+        out.row(kind, fields).map_err(Error::io("writing operations"))
     }
 
     /// Writes DELETE in the order of the previous export.
@@ -150,40 +149,23 @@ impl Source<'_> {
         mut keys: KeyReader,
         updated: &Ranges,
         out: &mut OperationsWriter,
-        statistics: &mut Statistics,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         let Leftovers { scatter, previous, .. } = self.leftovers;
         let (mut left, mut updated) = (Sorted::<1>::new(previous, scatter), Sorted::<1>::new(updated, scatter));
         while let Some((_, texts)) = keys.next()? {
-            let before = out.operations();
             for at in 0..texts.len() {
                 let [row] = left.below(u64::MAX).map_err(reading)?.expect("there is a key for each row");
                 if updated.below(row + 1).map_err(reading)?.is_some() {
                     continue;
                 }
-                let written = out.delete(texts.get(at)).map_err(Error::io("writing operations"))?;
-                written.map_err(|place| self.old_key_not_utf8(row, place))?;
-                statistics.deletes += 1;
+                out.delete(texts.get(at)).map_err(Error::io("writing operations"))?;
+                counts.deletes += 1;
             }
-            self.meter.advance(out.operations() - before)?;
+            self.meter.advance(texts.len() as u64)?;
         }
         Ok(())
     }
-
-    fn old_key_not_utf8(&self, row: u64, place: usize) -> Error {
-        let column = &self.config.key[place];
-        match self.previous {
-            Some(files) => not_utf8(files, row, column),
-            None => Error::Config(format!("key column {column} of row {row} in the state is not UTF-8")),
-        }
-    }
-}
-
-fn not_utf8(files: &Files, row: u64, column: &str) -> Error {
-    let (file, row) = files.locate(row);
-    let problem = format!("column {column} is not UTF-8");
-    let remedy = "export in UTF-8".to_owned();
-    Fault { file: file.to_owned(), row: Some(row), byte: None, problem, remedy }.into()
 }
 
 /// Collects keys into a spool.

@@ -72,12 +72,6 @@ impl Files {
     pub fn layout(&self, file: usize) -> &Layout {
         &self.layouts[file]
     }
-
-    /// Where a row is, for people: the file's name and the row's number in it.
-    pub fn locate(&self, row: u64) -> (&str, u64) {
-        let file = self.before.partition_point(|before| *before <= row) - 1;
-        (&self.input.files[file].name, row - self.before[file] + 1)
-    }
 }
 
 /// The header of an export's first file.
@@ -246,6 +240,9 @@ impl<'a> Reading<'a> {
             return Err(self.bad_row(file, offset + at as u64, &why));
         }
         let taken = taken.map_err(|broken| self.broken(file, offset, broken))?;
+        if let Err(error) = std::str::from_utf8(&text[..taken]) {
+            return Err(self.not_utf8(file, offset, error.valid_up_to()));
+        }
         let first = self.files.rows;
         let row_in_file = first - self.files.before[file] + 1;
         let batch = Batch { file, first, row_in_file, text, found: &self.found };
@@ -256,9 +253,19 @@ impl<'a> Reading<'a> {
 
     /// A fault in the row behind the last one that was found.
     fn fault(&self, file: usize, at: u64, problem: String, remedy: &str) -> Error {
-        let row = self.files.rows - self.files.before[file] + self.found.hashes.len() as u64 + 1;
+        self.fault_in(self.found.hashes.len(), file, at, problem, remedy)
+    }
+
+    /// A fault in a row, by its place among those that are read together.
+    fn fault_in(&self, row: usize, file: usize, at: u64, problem: String, remedy: &str) -> Error {
+        let row = self.files.rows - self.files.before[file] + row as u64 + 1;
         let name = self.files.input.files[file].name.clone();
         Fault { file: name, row: Some(row), byte: Some(Byte::Text(at)), problem, remedy: remedy.to_owned() }.into()
+    }
+
+    fn not_utf8(&self, file: usize, offset: u64, at: usize) -> Error {
+        let row = self.found.rows.partition_point(|(start, _)| *start as usize <= at) - 1;
+        self.fault_in(row, file, offset + at as u64, "the text is not UTF-8".to_owned(), "export in UTF-8")
     }
 
     fn bad_row(&self, file: usize, at: u64, why: &BadRow) -> Error {

@@ -8,6 +8,7 @@ use crate::{
     csv,
 };
 use std::{
+    borrow::Cow,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -47,42 +48,24 @@ impl OperationsWriter {
         Ok(OperationsWriter { blocks: blocks::Writer::new(file, MARK, &head)?, first: 0, records: 0 })
     }
 
-    /// Appends a row that came or changed: a field for each column, `None` where the row has none. Fails with the place of
-    /// a field that is not UTF-8; the file is useless then.
-    pub fn row<'f>(
-        &mut self,
-        kind: Kind,
-        fields: impl Iterator<Item = Option<&'f [u8]>>,
-    ) -> io::Result<Result<(), usize>> {
+    /// Appends a row that came or changed: a field for each column, `None` where the row has none.
+    pub fn row<'f>(&mut self, kind: Kind, fields: impl Iterator<Item = Option<&'f [u8]>>) -> io::Result<()> {
         let out = self.blocks.payload();
         out.push(kind as u8);
-        for (place, field) in fields.enumerate() {
-            let Some(field) = field else {
-                out.push(0);
-                continue;
-            };
-            let text = csv::unquote(field);
-            if std::str::from_utf8(&text).is_err() {
-                return Ok(Err(place));
-            }
-            push_number(text.len() as u64 + 1, out);
-            out.extend_from_slice(&text);
+        for field in fields {
+            push_text(field.map(csv::unquote), out);
         }
-        self.end_record().map(Ok)
+        self.end_record()
     }
 
-    /// Appends a row that went, by its key in normal form. Fails as [`Self::row`] does.
-    pub fn delete(&mut self, key: &[u8]) -> io::Result<Result<(), usize>> {
+    /// Appends a row that went, by its key in normal form.
+    pub fn delete(&mut self, key: &[u8]) -> io::Result<()> {
         let out = self.blocks.payload();
         out.push(Kind::Delete as u8);
-        for (place, text) in csv::split_normal(key).enumerate() {
-            if std::str::from_utf8(&text).is_err() {
-                return Ok(Err(place));
-            }
-            push_number(text.len() as u64 + 1, out);
-            out.extend_from_slice(&text);
+        for text in csv::split_normal(key) {
+            push_text(Some(text), out);
         }
-        self.end_record().map(Ok)
+        self.end_record()
     }
 
     /// Operations so far.
@@ -111,6 +94,13 @@ impl OperationsWriter {
         let tail: Vec<u8> = statistics.numbers().iter().flat_map(|number| number.to_le_bytes()).collect();
         self.blocks.finish(&tail)
     }
+}
+
+/// Appends a text, or that there is none.
+fn push_text(text: Option<Cow<'_, [u8]>>, out: &mut Vec<u8>) {
+    let Some(text) = text else { return out.push(0) };
+    push_number(text.len() as u64 + 1, out);
+    out.extend_from_slice(&text);
 }
 
 /// A complete operations file.

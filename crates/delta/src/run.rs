@@ -5,12 +5,13 @@ use crate::{
     Config, Error, Input, Operations, Output, Watch,
     codec::Bytes,
     columns::{Change, Columns},
-    duplicates, emit,
+    duplicates,
+    emit::{self, Counts},
     export::{self, Files},
     join::{Join, Scratch, Side},
     operations::OperationsWriter,
     rows::{RowReader, RowWriter},
-    settle::{self, Rows},
+    settle::{self, Leftovers, Rows},
     spool,
     state::{KeyReader, State, StateWriter},
     watch::{Meter, Phase},
@@ -136,6 +137,11 @@ impl Previous<'_> {
             Previous::State(state) => Ok(state.bytes),
         }
     }
+
+    /// How many rows it has; 0 if that is not known before it is read.
+    fn rows(&self) -> u64 {
+        if let Previous::State(state) = self { state.rows } else { 0 }
+    }
 }
 
 fn file_bytes(input: &Input) -> Result<u64, Error> {
@@ -148,7 +154,6 @@ fn file_bytes(input: &Input) -> Result<u64, Error> {
 /// What is known of the previous export after it was read.
 struct Old {
     keys: Option<KeyReader>,
-    files: Option<Files>,
     rows: u64,
 }
 
@@ -177,34 +182,24 @@ impl Run<'_> {
             Previous::Export(input, columns) => Some((*input, columns.clone())),
             _ => None,
         };
-        let all_new = matches!(previous, Previous::None);
-        let expected = if let Previous::State(state) = &previous { state.rows } else { 0 };
-        let next_bytes = file_bytes(self.next)?;
-        let reading = Meter::new(self.watch, Phase::Reading, previous.bytes()? + next_bytes);
-        let join = Join::new(self.config, expected)?;
-        let read = self.read(previous, &join, state_file, &reading);
         let suspect = |suspects: &[u64]| self.check_duplicates(export.as_ref(), suspects);
-        let (old, new) = match (read, join.pile()) {
+        let join = Join::new(self.config, previous.rows())?;
+        let (old, new) = match (self.read(previous, &join, state_file), join.pile()) {
             (Err(_), Some(key)) => return Err(suspect(&[key]).err().unwrap_or(Error::Collisions)),
             (read, _) => read?,
         };
-        let mut statistics = Statistics {
-            previous_rows: old.rows,
-            next_rows: new.files.rows,
-            next_bytes,
-            next_text_bytes: new.files.text_bytes,
-            ..Statistics::default()
-        };
         let New { files, rows, state: state_file } = new;
-        let operations_file = thread::scope(|scope| {
+        let (operations_file, statistics) = thread::scope(|scope| {
             // The disk is busy with the state while we are with the rest.
             let synced = scope.spawn(|| state_file.sync_all());
-            let written = self.write(old, (&files, rows), join, all_new, operations_file, &mut statistics, suspect);
+            let leftovers = self.settle(&old, &files, join, suspect);
+            let written = leftovers.and_then(|left| self.write(old, (&files, rows), &left, operations_file));
             let synced = synced.join().expect("syncing does not panic");
             synced.map_err(Error::io(format_args!("syncing {}", output.state.display())))?;
             written
         })?;
         operations_file.sync_all().map_err(Error::io(format_args!("syncing {}", output.operations.display())))?;
+        // In this order: where the operations are, all is there.
         state.publish()?;
         operations.publish()?;
         let operations = Operations::open(&output.operations)?;
@@ -212,11 +207,12 @@ impl Run<'_> {
     }
 
     /// Reads both sides at the same time.
-    fn read(&self, previous: Previous<'_>, join: &Join, state: File, meter: &Meter<'_>) -> Result<(Old, New), Error> {
+    fn read(&self, previous: Previous<'_>, join: &Join, state: File) -> Result<(Old, New), Error> {
         let alone = matches!(previous, Previous::None);
+        let meter = Meter::new(self.watch, Phase::Reading, previous.bytes()? + file_bytes(self.next)?);
         thread::scope(|scope| {
-            let old = scope.spawn(|| meter.stop_on_error(self.read_previous(previous, join, meter)));
-            let new = meter.stop_on_error(self.read_next(alone, join, state, meter));
+            let old = scope.spawn(|| meter.stop_on_error(self.read_previous(previous, join, &meter)));
+            let new = meter.stop_on_error(self.read_next(alone, join, state, &meter));
             let old = old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // One side is cancelled when the other one fails: tell what failed.
             match (old, new) {
@@ -229,7 +225,7 @@ impl Run<'_> {
     fn read_previous(&self, previous: Previous<'_>, join: &Join, meter: &Meter<'_>) -> Result<Old, Error> {
         let mut scratch = Scratch::default();
         match previous {
-            Previous::None => Ok(Old { keys: None, files: None, rows: 0 }),
+            Previous::None => Ok(Old { keys: None, rows: 0 }),
             Previous::Export(input, columns) => {
                 let file = spool::file(&self.config.spool).map_err(Error::io("creating a temporary file"))?;
                 let failed = || Error::io("writing a temporary file");
@@ -239,14 +235,14 @@ impl Run<'_> {
                     keys.keys_only(batch.keys()).map_err(failed())
                 })?;
                 let keys = keys.finish().and_then(KeyReader::spool).map_err(failed())?;
-                Ok(Old { keys: Some(keys), rows: files.rows, files: Some(files) })
+                Ok(Old { keys: Some(keys), rows: files.rows })
             }
             Previous::State(mut state) => {
                 state.read(|hashes, first, bytes| {
                     join.batch(Side::Previous, hashes, first, &mut scratch)?;
                     meter.advance(bytes)
                 })?;
-                Ok(Old { rows: state.rows, keys: Some(state.into_keys()?), files: None })
+                Ok(Old { rows: state.rows, keys: Some(state.into_keys()?) })
             }
         }
     }
@@ -271,43 +267,52 @@ impl Run<'_> {
         Ok(New { files, rows: rows.finish().map_err(failed())?, state })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that was read comes together here")]
+    /// Finds out what is left over.
+    fn settle(
+        &self,
+        old: &Old,
+        files: &Files,
+        join: Join,
+        suspect: impl Fn(&[u64]) -> Result<(), Error> + Sync,
+    ) -> Result<Leftovers, Error> {
+        let meter = Meter::new(self.watch, Phase::Comparing, join.shards() as u64);
+        let key_bytes = old.keys.as_ref().map_or(0, |keys| keys.bytes() / old.rows.max(1));
+        let rows = Rows { previous: old.rows, next: files.rows, key_bytes };
+        settle::settle(join, self.config, rows, &meter, suspect)
+    }
+
+    /// Writes the operations and what they amount to.
     fn write(
         &self,
         old: Old,
         (files, rows): (&Files, RowReader),
-        join: Join,
-        all_new: bool,
+        leftovers: &Leftovers,
         file: File,
-        statistics: &mut Statistics,
-        suspect: impl Fn(&[u64]) -> Result<(), Error> + Sync,
-    ) -> Result<File, Error> {
-        let comparing = Meter::new(self.watch, Phase::Comparing, join.shards() as u64);
-        let key_bytes = old.keys.as_ref().map_or(0, |keys| keys.bytes() / old.rows.max(1));
-        let count = Rows { previous: old.rows, next: files.rows, key_bytes };
-        let leftovers = settle::settle(join, self.config, count, &comparing, suspect)?;
+    ) -> Result<(File, Statistics), Error> {
         let failed = || Error::io("writing operations");
-        let place = |name: &String| self.columns.names.iter().position(|other| other == name);
-        let columns: Vec<(String, usize)> =
-            self.header.iter().map(|name| (name.clone(), place(name).expect("followed"))).collect();
-        let key_place =
-            |name: &String| self.header.iter().position(|other| other == name).expect("checked with the header");
-        let key: Vec<usize> = self.config.key.iter().map(key_place).collect();
-        let mut out = OperationsWriter::new(file, &self.header, &key).map_err(failed())?;
-        let operations = if all_new { files.rows } else { leftovers.next_count + leftovers.previous_count };
-        let meter = Meter::new(self.watch, Phase::Writing, operations);
-        let source = emit::Source {
-            config: self.config,
-            leftovers: &leftovers,
-            all_new,
-            previous: old.files.as_ref(),
-            next: files,
-            columns: &columns,
-            meter: &meter,
+        let place = |names: &[String], name: &String| {
+            names.iter().position(|other| other == name).expect("columns and key were checked with the header")
         };
-        emit::emit(&source, old.keys, rows, &mut out, statistics)?;
-        statistics.unchanged = statistics.next_rows - statistics.inserts - statistics.updates;
-        out.finish(statistics).map_err(failed())
+        let columns: Vec<usize> = self.header.iter().map(|name| place(&self.columns.names, name)).collect();
+        let key: Vec<usize> = self.config.key.iter().map(|name| place(&self.header, name)).collect();
+        let mut out = OperationsWriter::new(file, &self.header, &key).map_err(failed())?;
+        let all_new = old.keys.is_none();
+        let total = if all_new { files.rows } else { leftovers.next_count + leftovers.previous_count };
+        let meter = Meter::new(self.watch, Phase::Writing, total);
+        let source =
+            emit::Source { config: self.config, leftovers, all_new, next: files, columns: &columns, meter: &meter };
+        let Counts { inserts, updates, deletes } = emit::emit(&source, old.keys, rows, &mut out)?;
+        let statistics = Statistics {
+            previous_rows: old.rows,
+            next_rows: files.rows,
+            inserts,
+            updates,
+            deletes,
+            unchanged: files.rows - inserts - updates,
+            next_bytes: file_bytes(self.next)?,
+            next_text_bytes: files.text_bytes,
+        };
+        Ok((out.finish(&statistics).map_err(failed())?, statistics))
     }
 
     /// Fails if a key with one of these hashes is in an export twice.

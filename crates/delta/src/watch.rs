@@ -10,7 +10,7 @@ pub enum Phase {
     Reading,
     /// Finding out what is left over; counted in parts of the table.
     Comparing,
-    /// Writing operations; counted in operations.
+    /// Writing operations; counted in rows of either export that have no equal in the other.
     Writing,
 }
 

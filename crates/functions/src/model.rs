@@ -104,6 +104,8 @@ pub struct Invocation {
     pub client_context: Option<String>,
     /// Functions that this call came through.
     pub depth: u8,
+    /// As whoever asked was told: all tries of an event have one. `None`: a new one.
+    pub request_id: Option<String>,
 }
 
 /// What the function made of it.

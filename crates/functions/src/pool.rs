@@ -130,7 +130,7 @@ impl Pool {
     /// Calls the function.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
         let _turn = self.turn()?;
-        let request_id = self.shared.uuid();
+        let request_id = invocation.request_id.clone().unwrap_or_else(|| self.shared.uuid());
         loop {
             let (mut process, init) = match self.idle() {
                 Some(process) => (process, None),
@@ -292,8 +292,11 @@ impl Pool {
         let duration = begun.elapsed();
         let memory_max_mb = process.memory_max_mb();
         let timed_out = matches!(end, End::TimedOut);
+        // AWS's and our clients of the Runtime API print what a handler raised; a program of its own need not.
+        let is_printed =
+            matches!(end, End::Answered(Answer::Error(_))) && !matches!(function.runtime, Runtime::Provided(_));
         let (payload, failed) = outcome_of(end, request_id, timeout);
-        if failed && !payload.is_empty() && !process.is_alive() {
+        if failed && !is_printed {
             process.say(&String::from_utf8_lossy(&payload));
         }
         let report = report(request_id, duration, init, function.memory_mb, memory_max_mb);

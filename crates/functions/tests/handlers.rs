@@ -78,7 +78,7 @@ impl House {
 
     async fn try_call(&self, name: &str, payload: Value) -> Result<Outcome, InvokeError> {
         let payload = Bytes::from(payload.to_string());
-        self.functions.invoke(name, Invocation { payload, client_context: None, depth: 0 }).await
+        self.functions.invoke(name, Invocation { payload, client_context: None, depth: 0, request_id: None }).await
     }
 
     fn log(&self, name: &str) -> String {
@@ -279,7 +279,7 @@ async fn limits_on_concurrency(house: &House) {
     let file = house.dir.path().join("go");
     let functions = house.functions.clone();
     let payload = Bytes::from(json!({ "do": "block", "file": file }).to_string());
-    let invocation = Invocation { payload, client_context: None, depth: 0 };
+    let invocation = Invocation { payload, client_context: None, depth: 0, request_id: None };
     let first = tokio::spawn(async move { functions.invoke("app", invocation).await });
     while !house.functions.status().iter().any(|status| status.name == "app" && status.busy == 1) {
         tokio::task::yield_now().await;

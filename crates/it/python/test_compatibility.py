@@ -9,7 +9,7 @@ import pytest
 PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
 
 # What stands before an operation's name on the page.
-SERVICES = {"dynamodb": "", "dynamodbstreams": "", "lambda": "lambda:", "ssm": "ssm:"}
+SERVICES = {"dynamodb": "", "dynamodbstreams": "", "lambda": "lambda:", "ssm": "ssm:", "kinesis": "kinesis:"}
 
 
 def operations():

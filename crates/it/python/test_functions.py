@@ -25,7 +25,8 @@ def handler(event, context):
         raise ValueError(event["fail"])
     for record in event.get("Records", []):
         table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-        table.put_item(Item={"id": record["dynamodb"]["Keys"]["id"]["S"], "from": record["eventName"]})
+        id = record["dynamodb"]["Keys"]["id"]["S"]
+        table.put_item(Item={"id": id, "from": record["eventName"], "request": context.aws_request_id})
     custom = context.client_context.custom if context.client_context else None
     return {"event": event, "name": context.function_name, "greeting": os.environ.get("GREETING"), "custom": custom}
 """
@@ -155,10 +156,12 @@ def test_an_event_is_accepted_and_a_function_writes_with_stock_boto3(functions, 
     table = new_table("id", "S")
     name = new_function(Environment={"Variables": {"TABLE": table}})
     event = {"Records": [{"eventName": "event", "dynamodb": {"Keys": {"id": {"S": "1"}}}}]}
-    assert called(functions, name, event, InvocationType="Event")[0]["StatusCode"] == 202
+    answer, _ = called(functions, name, event, InvocationType="Event")
+    assert answer["StatusCode"] == 202
     read = {"TableName": table, "Key": {"id": {"S": "1"}}}
     written = until("the function to write what it was sent", lambda: dynamodb.get_item(**read).get("Item"))
     assert written["from"] == {"S": "event"}
+    assert written["request"] == {"S": answer["ResponseMetadata"]["RequestId"]}
 
 
 def mapping_of(functions, dynamodb, table, name, **more):

@@ -69,6 +69,41 @@ impl Client {
         })
     }
 
+    /// An operation of Lambda, by its path: the status and the answer, as JSON where it is some.
+    pub fn lambda(
+        &mut self,
+        method: &str,
+        path: &str,
+        head: &[(&str, &str)],
+        body: &Value,
+    ) -> io::Result<(u16, Value)> {
+        let signed = SIGNED.replace("/dynamodb/", "/lambda/");
+        let head = [&[("authorization", signed.as_str())], head].concat();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) = self.request(method, &format!("/2015-03-31{path}"), &head, body.as_bytes())?;
+        let text = || Value::String(String::from_utf8_lossy(&answer).into_owned());
+        Ok((status, serde_json::from_slice(&answer).unwrap_or_else(|_| text())))
+    }
+
+    /// Calls a function: waits for its answer (`RequestResponse`), or does not (`Event`).
+    ///
+    /// # Panics
+    /// When nobody answers.
+    pub fn invoke(&mut self, function: &str, kind: &str, payload: &Value) -> (u16, Value) {
+        let path = format!("/functions/{function}/invocations");
+        self.lambda("POST", &path, &[("x-amz-invocation-type", kind)], payload).expect("the server answers")
+    }
+
+    /// What the console shows at an address below `/api/`.
+    ///
+    /// # Panics
+    /// When it shows nothing there.
+    pub fn shown(&mut self, path: &str) -> Value {
+        let (status, body) = self.get(&format!("/api/{path}")).expect("the server answers");
+        assert_eq!(status, 200, "/api/{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).expect("it is JSON")
+    }
+
     /// A page or anything else: its status and body.
     pub fn get(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
         self.request("GET", path, &[], b"")

@@ -1,7 +1,8 @@
-//! What the integration tests share: the real program as a child process, a plain client of its API, a proxy that
-//! loses answers, and one way to wait. Sees the program from outside only: no room of the workspace is used here.
+//! What the integration tests share: the real program as a child process, a project's folder, a plain client of
+//! its API, a proxy that loses answers, and one way to wait. Sees the program from outside only: no room of the workspace is used here.
 
 pub mod client;
+pub mod folder;
 pub mod program;
 pub mod proxy;
 pub mod tools;

@@ -179,6 +179,17 @@ impl Program {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// `streamfold ARGUMENTS... --url ...` against it: what that printed, on either side.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn told(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(binary());
+        let output = command.args(arguments).args(["--url", &self.endpoint()]).output().expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
     /// Its process id, for who looks at its memory.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -23,6 +23,19 @@ pub fn python(program: &str) -> Command {
     with_credentials(Command::new(path))
 }
 
+/// The function in Rust of `crates/it/bootstrap`, built: some forty seconds of work the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn bootstrap() -> PathBuf {
+    let target = root().join("target/bootstrap");
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(root().join("crates/it/bootstrap/Cargo.toml"));
+    run(cargo.arg("--target-dir").arg(&target));
+    target.join("debug/bootstrap")
+}
+
 /// Node, for clients of the API.
 #[must_use]
 pub fn node() -> Command {
@@ -45,6 +58,17 @@ const CREDENTIALS: [(&str, &str); 8] = [
     ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
     ("AWS_PAGER", ""),
 ];
+
+/// A shim of `crates/it/faults` to be preloaded, compiled into a folder.
+///
+/// # Panics
+/// When it does not compile.
+#[must_use]
+pub fn preload(name: &str, folder: &Path) -> PathBuf {
+    let (shim, source) = (folder.join(format!("{name}.so")), root().join("crates/it/faults").join(format!("{name}.c")));
+    run(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source));
+    shim
+}
 
 /// Runs a tool to its end and answers its stdout.
 ///

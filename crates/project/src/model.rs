@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use exports::{Brake, Complete, Empty, Export, OtherColumns};
 pub use functions::{
-    BucketTrigger, Code, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
+    BucketTrigger, Code, Events, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
     TriggerSettings,
 };
 pub use schedules::{Missed, ParameterKind, RetryPolicy, Schedule, ScheduleKind, SsmParameter};
@@ -34,6 +34,8 @@ pub struct Project {
     pub tables: Vec<Table>,
     /// Kinesis streams to create, in the order of the template. Names are unique.
     pub streams: Vec<KinesisStream>,
+    /// Buckets to create, in the order of the template. Names are unique.
+    pub buckets: Vec<Bucket>,
     /// Functions to run, in the order of the template. Names are unique; what cannot be run here is not among them.
     pub functions: Vec<Function>,
     /// What streams call functions, in the order of the template. Names are unique, and each function is one of
@@ -253,6 +255,15 @@ impl Table {
             .with_logical_id(&self.logical_id)
             .with_property(format!("Properties.{property}"))
     }
+}
+
+/// A bucket to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Where it stands.
+    pub origin: Origin,
+    /// Its name: 3 to 63 of `a-z 0-9 - .`.
+    pub name: String,
 }
 
 /// How AWS charges for a Kinesis stream.

@@ -58,6 +58,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         root: folder,
         stack_name: stack_name.clone(),
         tables: Vec::new(),
+        buckets: Vec::new(),
         streams: Vec::new(),
         functions: Vec::new(),
         triggers: Vec::new(),

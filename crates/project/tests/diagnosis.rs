@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{expect, expect_file};
 use project::{
-    BucketTrigger, Code, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule, Severity,
-    SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
+    BucketTrigger, Code, Events, Export, Function, KinesisStream, Missed, Options, Project, RetryPolicy, Schedule,
+    Severity, SsmParameter, Table, Trigger, TriggerSettings, fill_stream_arns, load,
 };
 
 fn cases() -> PathBuf {
@@ -75,6 +75,9 @@ fn describe_function(function: &Function, root: &Path) -> String {
     add("environment", (!function.environment.is_empty()).then(|| format!("{:?}", function.environment)));
     add("description", (!function.description.is_empty()).then(|| format!("{:?}", function.description)));
     add("tags", (!function.tags.is_empty()).then(|| format!("{:?}", function.tags)));
+    let Events { retry_attempts, age_seconds, dead_letter } = &function.events;
+    let tried = format!("again {retry_attempts} times within {age_seconds} s, then to {dead_letter:?}");
+    add("events", (function.events != Events::default()).then_some(tried));
     said
 }
 
@@ -152,6 +155,7 @@ fn describe(project: &Project) -> String {
         let KinesisStream { name, mode, shards, retention_hours, record_kib, tags, .. } = stream;
         format!("stream {name}: {mode:?}, {shards:?} shards, {retention_hours:?} h, {record_kib:?} KiB, {tags:?}")
     }));
+    lines.extend(project.buckets.iter().map(|bucket| format!("bucket {} = {}", bucket.origin.logical_id, bucket.name)));
     lines.extend(project.functions.iter().map(|function| describe_function(function, &project.root)));
     lines.extend(project.triggers.iter().map(describe_trigger));
     lines.extend(project.bucket_triggers.iter().map(|trigger| {

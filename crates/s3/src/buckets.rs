@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Refusal, io},
     object::{self, text},
     sweep::Sweeper,
+    usage::Counted,
 };
 use db::{
     Billing, Db, Env, Expected, IndexQuery, IndexSpec, Op, Projected, Query, Resource, ResourcePut, StreamViewType,
@@ -48,9 +49,11 @@ pub(crate) struct Inner {
     pub db: Db,
     pub blobs: Arc<Blobs>,
     region: String,
-    gates: [RwLock<()>; GATES],
+    pub gates: [RwLock<()>; GATES],
     pub sweeper: Mutex<Sweeper>,
     pub chores: Chores,
+    /// Bytes of buckets, by the table of their objects.
+    pub counted: Mutex<HashMap<TableId, Counted>>,
 }
 
 /// What waits for the sweeper.
@@ -69,6 +72,8 @@ pub(crate) struct Waiting {
     /// The sweeper has looked up to here.
     pub swept: Seq,
     pub stop: bool,
+    /// Somebody wants to know what buckets hold.
+    pub usage: bool,
     /// Blobs that move to their place once their items are on disk.
     pub moves: Vec<(Seq, BlobId)>,
 }
@@ -139,6 +144,7 @@ impl Buckets {
             gates: std::array::from_fn(|_| RwLock::default()),
             sweeper: Mutex::default(),
             chores: Chores::default(),
+            counted: Mutex::default(),
         }));
         buckets.0.complete()?;
         buckets.0.decide()?;
@@ -250,9 +256,14 @@ impl Inner {
     }
 
     fn gate(&self, bucket: &str) -> &RwLock<()> {
+        &self.gates[self.gate_of(bucket)]
+    }
+
+    /// Which of the gates is a bucket's.
+    pub fn gate_of(&self, bucket: &str) -> usize {
         let mut hasher = DefaultHasher::new();
         bucket.hash(&mut hasher);
-        &self.gates[usize::try_from(hasher.finish() % GATES as u64).expect("there are few")]
+        usize::try_from(hasher.finish() % GATES as u64).expect("there are few")
     }
 
     fn create_tables(&self, name: &str) -> Result<(), Error> {
@@ -382,6 +393,12 @@ impl Chores {
         if waiting.moves.len() < MOVES_MAX {
             waiting.moves.push((seq, id));
         }
+        self.changed.notify_one();
+    }
+
+    /// Somebody wants to know what buckets hold.
+    pub fn ask_for_usage(&self) {
+        self.waiting.lock().expect("no holder panics").usage = true;
         self.changed.notify_one();
     }
 

@@ -5,6 +5,7 @@
 //! rooms use, [`Door`] speaks S3 on top of it. The JSON doors, pages and whatever follows a bucket's table are not known
 //! here.
 
+mod alongside;
 mod blobs;
 mod buckets;
 mod door;
@@ -18,7 +19,9 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod usage;
 
+pub use alongside::Prepared;
 pub use blobs::{Blob, BlobId, BlobReader};
 pub use buckets::{Bucket, Buckets, KIND, TABLE_PREFIX, is_bucket_name};
 pub use door::{Access, AccessKey, Body, Config, Door, OperationMetrics, Place, Traffic};
@@ -30,3 +33,4 @@ pub use objects::{CONTENT_BYTES_MAX, CopyOf, Expectation, Put, Staged};
 pub use sums::{Algorithm, Checksum, ChecksumKind, Claims};
 pub use sweep::Sweeping;
 pub use uploads::{Begin, Complete, Named, PART_BYTES_MIN, PARTS_MAX, Part, Upload};
+pub use usage::Usage;

@@ -188,18 +188,7 @@ impl Buckets {
         check_key(&put.key)?;
         put.details.check()?;
         let sealed = staged.seal(&put.claims)?;
-        let object = Object {
-            key: put.key,
-            size: sealed.size,
-            etag: sealed.etag.clone(),
-            modified_ms: self.0.db.now_ms(),
-            event: Event::Put,
-            details: put.details,
-            checksum: sealed.checksum.clone(),
-            parts: Vec::new(),
-            blob: None,
-            upload: None,
-        };
+        let object = self.0.put_object(put.key, put.details, &sealed);
         self.0.commit(sealed, object, &put.expected, put.origin)
     }
 
@@ -377,6 +366,22 @@ impl Inner {
     pub fn find(&self, bucket: &Bucket, key: &str) -> Result<Option<Object>, Error> {
         let found = self.db.get(&bucket.objects, &object::table_key(key))?;
         found.map(|item| read(&item)).transpose()
+    }
+
+    /// An object that is put whole.
+    pub fn put_object(&self, key: String, details: Details, sealed: &Sealed) -> Object {
+        Object {
+            key,
+            size: sealed.size,
+            etag: sealed.etag.clone(),
+            modified_ms: self.db.now_ms(),
+            event: Event::Put,
+            details,
+            checksum: sealed.checksum.clone(),
+            parts: Vec::new(),
+            blob: sealed.incoming.as_ref().map(|incoming| incoming.id.clone()),
+            upload: None,
+        }
     }
 
     pub fn blob(&self, id: &BlobId) -> Result<Option<Blob>, Error> {

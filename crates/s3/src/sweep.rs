@@ -90,7 +90,9 @@ impl Inner {
         // The first round is about what an earlier process left.
         let mut pause = Duration::ZERO;
         while self.wait(pause) {
-            let trouble = self.sweep().err().map(|error| error.to_string());
+            let wanted = std::mem::take(&mut self.chores.waiting.lock().expect("no holder panics").usage);
+            let counted = if wanted { self.count_usage() } else { Ok(()) };
+            let trouble = self.sweep().and(counted).err().map(|error| error.to_string());
             // What fails now is tried again: the position was not committed.
             pause = if trouble.is_some() { RETRY_EVERY } else { ROUND_EVERY };
             *self.chores.trouble.lock().expect("no holder panics") = trouble;
@@ -101,8 +103,9 @@ impl Inner {
     fn wait(&self, pause: Duration) -> bool {
         let changed = &self.chores.changed;
         let waiting = self.chores.waiting.lock().expect("no holder panics");
-        let idle =
-            |waiting: &mut Waiting| !waiting.stop && waiting.released <= waiting.swept && waiting.moves.is_empty();
+        let idle = |waiting: &mut Waiting| {
+            !waiting.stop && !waiting.usage && waiting.released <= waiting.swept && waiting.moves.is_empty()
+        };
         if pause == RETRY_EVERY {
             return self.wait_on(waiting, pause);
         }

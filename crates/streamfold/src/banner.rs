@@ -1,8 +1,11 @@
 //! What `up` and `serve` say once they run: where everything is, and what to type next.
 
 use crate::{cli::Durability, plan::Plan};
-use project::Project;
+use project::{Function, Project, Schedule, Source, Trigger};
 use std::{fmt::Write, net::SocketAddr, path::Path};
+
+/// Buckets that are named.
+const NAMES_SHOWN: usize = 8;
 
 /// What the banner tells.
 pub struct Banner<'a> {
@@ -13,6 +16,8 @@ pub struct Banner<'a> {
     pub memory: usize,
     /// Access key ids that requests must be signed with, and whether each may only read.
     pub keys: Vec<(&'a str, bool)>,
+    /// Names of the buckets that there are.
+    pub buckets: Vec<String>,
     /// The project, and what was done about it.
     pub project: Option<(&'a Project, &'a Plan)>,
     /// The template's outputs, filled in.
@@ -30,6 +35,9 @@ impl Banner<'_> {
                 line(&mut out, "Dashboard", &format!("{url}/dashboards/{}", dashboard.name));
             }
         }
+        if !self.buckets.is_empty() {
+            line(&mut out, "Buckets", &format!("{url}  ({})", first(&self.buckets)));
+        }
         let durability = match self.durability {
             Durability::Durable => "every write on disk before it is answered",
             Durability::Relaxed => "relaxed: a power loss may take the last 50 ms",
@@ -41,6 +49,7 @@ impl Banner<'_> {
             for done in steps(plan) {
                 line(&mut out, "", &done);
             }
+            running(&mut out, project);
         }
         for (index, (name, value)) in self.outputs.iter().enumerate() {
             line(&mut out, if index == 0 { "Outputs" } else { "" }, &format!("{name} = {value}"));
@@ -89,6 +98,35 @@ fn line(out: &mut String, name: &str, value: &str) {
     writeln!(out, "  {name:<10} {value}").expect("a String takes any text");
 }
 
+/// What runs beside the tables: functions, what feeds them, what calls them by the clock.
+fn running(out: &mut String, project: &Project) {
+    let mut lines = |name: &str, values: Vec<String>| {
+        for (index, value) in values.iter().enumerate() {
+            line(out, if index == 0 { name } else { "" }, value);
+        }
+    };
+    let function =
+        |function: &Function| format!("{}  ({}, {})", function.name, function.runtime.name, function.handler);
+    lines("Functions", project.functions.iter().map(function).collect());
+    let trigger = |trigger: &Trigger| match &trigger.source {
+        Source::Table(table) => {
+            let off = if trigger.settings.enabled { "" } else { ", disabled" };
+            let records = count(trigger.settings.batch_size as usize, "record");
+            Some(format!("{table} -> {}  (at most {records}{off})", trigger.function))
+        }
+        Source::Kinesis(_) => None,
+    };
+    lines("Triggers", project.triggers.iter().filter_map(trigger).collect());
+    let schedule = |schedule: &Schedule| {
+        let Schedule { name, function, timetable, enabled, .. } = schedule;
+        let off = if *enabled { "" } else { ", disabled" };
+        let zone = timetable.zone.name();
+        let zone = if zone == "UTC" { String::new() } else { format!(", {zone}") };
+        format!("{name} -> {function}  ({}{zone}{off})", timetable.expression)
+    };
+    lines("Schedules", project.schedules.iter().map(schedule).collect());
+}
+
 /// `2 created, 0 updated, 3 unchanged`.
 fn summary(plan: &Plan) -> String {
     format!("{} created, {} updated, {} unchanged", plan.create.len(), plan.update.len(), plan.unchanged.len())
@@ -106,6 +144,15 @@ fn steps(plan: &Plan) -> Vec<String> {
     });
     let updated = plan.update.iter().map(|update| format!("{}: {}", update.table, update.changes.join(", ")));
     created.chain(updated).collect()
+}
+
+/// The first names of several.
+fn first(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// `1 table`, `2 tables`.
@@ -135,6 +182,7 @@ mod tests {
             durability: Durability::Durable,
             memory: 1 << 30,
             keys: Vec::new(),
+            buckets: vec!["imports".into()],
             project: None,
             outputs: vec![("Stream".into(), "arn".into())],
         };
@@ -143,6 +191,7 @@ mod tests {
 
               API        http://127.0.0.1:8000  (DynamoDB, DynamoDB Streams, Kinesis, Lambda, SSM, S3)
               Console    http://127.0.0.1:8000/
+              Buckets    http://127.0.0.1:8000  (imports)
               Data       votes/.streamfold  (every write on disk before it is answered; 1 GiB of memory)
               Outputs    Stream = arn
 

@@ -1,6 +1,7 @@
-//! The queries of a project's views, checked against the keys of the tables they read and write.
+//! What is wrong with a project that only other rooms can tell: queries of views against the keys of the tables they read
+//! and write, and functions that cannot both be called for the same event of a bucket.
 
-use crate::plan;
+use crate::{plan, wanted};
 use project::{Diagnostic, Project};
 
 /// Everything that is wrong with the project's queries, placed in their files.
@@ -22,4 +23,14 @@ pub fn views(project: &Project) -> Vec<Diagnostic> {
         }));
     }
     found
+}
+
+/// Everything that S3 refuses of the events that call functions, placed at the last one of its bucket.
+pub fn notifications(project: &Project) -> Vec<Diagnostic> {
+    let refused = |definition: &control::NotificationDefinition| {
+        let error = definition.check().err()?;
+        let (kind, name) = (control::NOTIFICATION, definition.bucket.clone());
+        Some(wanted::refusal(project, &control::Refused { kind, name, error }))
+    };
+    wanted::notifications(project).iter().filter_map(refused).collect()
 }

@@ -85,6 +85,7 @@ fn check(template: &Template) -> Result<(), Failure> {
     let counts = [
         (project.tables.len() - views, "table"),
         (views, "view"),
+        (project.buckets.len(), "bucket"),
         (project.functions.len(), "function"),
         (project.schedules.len(), "schedule"),
         (project.exports.len(), "export"),
@@ -96,7 +97,7 @@ fn check(template: &Template) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The project, if nothing is wrong with it, its views' queries included.
+/// The project, if nothing is wrong with it, its views' queries and its buckets' events included.
 fn load(template: &Template) -> Result<Project, Failure> {
     let options = project::Options {
         parameters: template.all_parameters().into_iter().collect(),
@@ -104,7 +105,7 @@ fn load(template: &Template) -> Result<Project, Failure> {
         account: template.place.account.clone(),
     };
     let project = project::load(&template.path, &options).map_err(|found| refused(&found))?;
-    let wrong = check::views(&project);
+    let wrong = [check::views(&project), check::notifications(&project)].concat();
     if wrong.is_empty() { Ok(project) } else { Err(refused(&wrong)) }
 }
 

@@ -86,7 +86,7 @@ fn run(
     let buckets = Buckets::open(db.clone(), &db::Env::real(), data, &place.region);
     let buckets = buckets.map_err(|error| Failure::new(format!("the buckets cannot be opened: {error}")))?;
     let streams = Streams::new(db.clone(), wiring::wire_place(place));
-    let plan = project.map(|project| prepare(project, db, &streams)).transpose()?;
+    let plan = project.map(|project| prepare(project, db, &streams, &buckets)).transpose()?;
     let _sweeping = buckets.start().map_err(|error| Failure::new(format!("no threads: {error}")))?;
     let views = Arc::new(Views::start(db.clone()));
     let dashboards = project.map_or(&[][..], |project| &project.dashboards);
@@ -102,6 +102,7 @@ fn run(
         durability: server.durability,
         memory: server.memory,
         keys: server.all_keys().map(|(id, _, read_only)| (id, read_only)).collect(),
+        buckets: buckets.buckets().into_iter().map(|bucket| bucket.name).collect(),
         project: project.zip(plan.as_ref()),
         outputs: project
             .map(|project| project.outputs_with(|table| wiring::open_stream_arn(db, place, table)))
@@ -113,14 +114,14 @@ fn run(
         let listener = claim.listen().map_err(|error| Failure::listen(address, &error))?;
         let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
-        let control = define(place, data, project, db, &functions).await?;
+        let control = define(place, data, project, (db, &buckets), &functions).await?;
         let exports = Arc::new(start_exports(server, data, project, db, (&buckets, &streams))?);
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
         tokio::spawn(fills::watch(db.clone()));
         let aws = wiring::aws(db, server, place, control.clone());
-        let s3 = wiring::s3(buckets.clone(), server, place);
+        let s3 = wiring::s3(buckets.clone(), server, place, control.clone());
         let running = Running {
             control: control.clone(),
             functions: functions.clone(),
@@ -159,7 +160,7 @@ fn start_exports(
 }
 
 /// Checks the whole project against the database, then creates what is missing.
-fn prepare(project: &Project, db: &Db, streams: &Streams) -> Result<Plan, Failure> {
+fn prepare(project: &Project, db: &Db, streams: &Streams, buckets: &Buckets) -> Result<Plan, Failure> {
     let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
     let found = streams.list().into_iter().map(|stream| (stream.name().to_owned(), stream.definition)).collect();
     let plan = plan::plan(project, &existing, &found).map_err(|found| refused(&found))?;
@@ -179,7 +180,17 @@ fn prepare(project: &Project, db: &Db, streams: &Streams) -> Result<Plan, Failur
         done.map_err(|error| Failure::database(&doing, &error))?;
     }
     plan.streams.iter().try_for_each(|step| prepare_stream(step, streams))?;
+    project.buckets.iter().try_for_each(|bucket| prepare_bucket(&bucket.name, buckets))?;
     Ok(plan)
+}
+
+fn prepare_bucket(name: &str, buckets: &Buckets) -> Result<(), Failure> {
+    match buckets.create(name, None) {
+        Ok(_) => tracing::info!("bucket {name}: created"),
+        Err(s3::Error::BucketExists(_)) => {}
+        Err(error) => return Err(Failure::new(format!("bucket {name} cannot be created: {error}"))),
+    }
+    Ok(())
 }
 
 fn prepare_stream(step: &plan::StreamStep, streams: &Streams) -> Result<(), Failure> {
@@ -198,11 +209,12 @@ async fn define(
     place: &Place,
     data: &Path,
     project: Option<&Project>,
-    db: &Db,
+    (db, buckets): (&Db, &Buckets),
     functions: &Functions,
 ) -> Result<Control, Failure> {
     let runner = Arc::new(functions.clone());
-    let started = Control::start(db.clone(), runner, wiring::wire_place(place), control::Settings::new(data)).await;
+    let (place_of_wire, settings) = (wiring::wire_place(place), control::Settings::new(data));
+    let started = Control::start(db.clone(), buckets.clone(), runner, place_of_wire, settings).await;
     let control = started.map_err(|error| Failure::new(format!("what is defined cannot be taken up: {error}")))?;
     if let Some(project) = project {
         let wanted = wanted::wanted(project, &|table| wiring::open_stream_arn(db, place, table));

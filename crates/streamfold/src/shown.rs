@@ -78,12 +78,9 @@ impl Running {
 
     fn trigger(&self, status: &TriggerStatus) -> console::TriggerRow {
         let mapping = &status.mapping;
-        let Source::Table { name, .. } = &mapping.source;
-        let source = console::TriggerSource {
-            arn: mapping.source.arn(&self.place),
-            name: name.clone(),
-            table: Some(name.clone()),
-        };
+        let name = mapping.source.name().to_owned();
+        let table = matches!(mapping.source, Source::Table { .. }).then(|| name.clone());
+        let source = console::TriggerSource { arn: mapping.source.arn(&self.place), name, table };
         console::TriggerRow {
             uuid: mapping.uuid.clone(),
             function: mapping.function.clone(),
@@ -139,7 +136,8 @@ impl Running {
     pub fn invoke(&self, name: String, payload: Bytes) -> Later<Result<console::Answer, Refused>> {
         let control = self.control.clone();
         Box::pin(async move {
-            let outcome = control.invoke(&name, Invocation { payload, client_context: None, depth: 0 }).await;
+            let outcome =
+                control.invoke(&name, Invocation { payload, client_context: None, depth: 0, request_id: None }).await;
             let outcome = outcome.map_err(invoke_refusal)?;
             Ok(console::Answer {
                 request_id: outcome.request_id,

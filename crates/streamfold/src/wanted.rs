@@ -2,10 +2,10 @@
 //! is allowed was checked by `project`, and is checked again by `control`.
 
 use control::{
-    Code, FunctionDefinition, Package, ParameterDefinition, ParameterType, RetryPolicy, ScheduleDefinition, Service,
-    Tier, Wanted, WantedTrigger,
+    Code, FunctionDefinition, NotificationDefinition, Package, ParameterDefinition, ParameterType, RetryPolicy,
+    ScheduleDefinition, Service, Tier, Wanted, WantedSource, WantedTrigger,
 };
-use project::{Diagnostic, Project, Severity, Source};
+use project::{BucketTrigger, Diagnostic, Project, Severity, Source};
 use std::collections::BTreeMap;
 use triggers::StartingPosition;
 
@@ -16,7 +16,32 @@ pub fn wanted(project: &Project, stream_arn: &dyn Fn(&str) -> Option<String>) ->
         functions: project.functions.iter().map(|function| definition(function, stream_arn)).collect(),
         schedules: project.schedules.iter().map(schedule).collect(),
         parameters: project.parameters.iter().map(|parameter| self::parameter(parameter, stream_arn)).collect(),
-        triggers: project.triggers.iter().filter_map(trigger).collect(),
+        triggers: project.triggers.iter().map(trigger).collect(),
+        notifications: notifications(project),
+    }
+}
+
+/// Whom each bucket's events call; a bucket whose events call nobody is not in it.
+pub fn notifications(project: &Project) -> Vec<NotificationDefinition> {
+    let of_bucket = |bucket: &project::Bucket| {
+        let triggers = project.bucket_triggers.iter().filter(|trigger| trigger.bucket == bucket.name);
+        let targets: Vec<s3::Target> = triggers.map(target).collect();
+        (!targets.is_empty()).then(|| NotificationDefinition {
+            bucket: bucket.name.clone(),
+            targets,
+            origin: control::Origin::Template,
+        })
+    };
+    project.buckets.iter().filter_map(of_bucket).collect()
+}
+
+fn target(trigger: &BucketTrigger) -> s3::Target {
+    s3::Target {
+        id: trigger.name.clone(),
+        function: trigger.function.clone(),
+        kinds: trigger.changes.clone(),
+        prefix: trigger.prefix.clone().unwrap_or_default(),
+        suffix: trigger.suffix.clone().unwrap_or_default(),
     }
 }
 
@@ -30,8 +55,12 @@ pub fn refusal(project: &Project, refused: &control::Refused) -> Diagnostic {
         control::SCHEDULE => {
             project.schedules.iter().find(|found| schedule(found).key() == *name).map(|found| &found.origin)
         }
+        control::NOTIFICATION => {
+            let of_bucket = project.bucket_triggers.iter().filter(|trigger| trigger.bucket == *name);
+            of_bucket.last().map(|found| &found.origin)
+        }
         _ => {
-            let is_it = |found: &&project::Trigger| trigger(found).is_some_and(|wanted| wanted.name() == *name);
+            let is_it = |found: &&project::Trigger| trigger(found).name() == *name;
             project.triggers.iter().find(is_it).map(|found| &found.origin)
         }
     };
@@ -62,19 +91,25 @@ fn definition(
         environment: function.environment.iter().map(filled).collect(),
         description: function.description.clone(),
         reserved_concurrency: function.reserved_concurrency,
+        events: control::Events {
+            retry_attempts: function.events.retry_attempts,
+            age_s: function.events.age_seconds,
+            dead_letter: function.events.dead_letter.clone(),
+        },
         tags: tags(&function.tags),
         ..FunctionDefinition::new(&function.name, &function.runtime.name, &function.handler, code)
     };
     (definition, package)
 }
 
-/// `None` for sources that feed nothing here.
-fn trigger(trigger: &project::Trigger) -> Option<WantedTrigger> {
-    let Source::Table(table) = &trigger.source else { return None };
+fn trigger(trigger: &project::Trigger) -> WantedTrigger {
     let settings = &trigger.settings;
-    Some(WantedTrigger {
+    WantedTrigger {
         function: trigger.function.clone(),
-        table: table.clone(),
+        source: match &trigger.source {
+            Source::Table(table) => WantedSource::Table(table.clone()),
+            Source::Kinesis(arn) => WantedSource::Kinesis(arn.clone()),
+        },
         starting: match settings.starting_position {
             project::StartingPosition::TrimHorizon => StartingPosition::TrimHorizon,
             project::StartingPosition::Latest => StartingPosition::Latest,
@@ -97,7 +132,7 @@ fn trigger(trigger: &project::Trigger) -> Option<WantedTrigger> {
             }),
         },
         enabled: settings.enabled,
-    })
+    }
 }
 
 fn schedule(schedule: &project::Schedule) -> ScheduleDefinition {

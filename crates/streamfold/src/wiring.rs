@@ -28,14 +28,20 @@ pub fn aws(db: &Db, server: &Server, place: &Place, control: Control) -> aws::Do
     aws::Door::with_control(db.clone(), config, control)
 }
 
-/// The door to buckets.
-pub fn s3(buckets: s3::Buckets, server: &Server, place: &Place) -> s3::Door {
+/// The door to buckets, whose events call the functions of `control`.
+pub fn s3(buckets: s3::Buckets, server: &Server, place: &Place, control: Control) -> s3::Door {
     let keys = server.all_keys().map(|(id, secret, read_only)| s3::AccessKey {
         id: id.to_owned(),
         secret: secret.to_owned(),
         access: if read_only { s3::Access::Read } else { s3::Access::Write },
     });
-    s3::Door::new(buckets, s3::Config { place: wire_place(place), keys: keys.collect(), others: &console::SEGMENTS })
+    let config = s3::Config {
+        place: wire_place(place),
+        keys: keys.collect(),
+        others: &console::SEGMENTS,
+        hosts: page_hosts(server),
+    };
+    s3::Door::new(buckets, config, Some(Arc::new(control)))
 }
 
 /// Where AWS would be, as ARNs say it.

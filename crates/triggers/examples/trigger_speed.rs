@@ -55,7 +55,9 @@ async fn main() {
     }
     let function = Arc::new(Nothing::default());
     let place = wire::Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-    let triggers = Triggers::start(db.clone(), place, function.clone(), tokio::runtime::Handle::current());
+    let buckets = s3::Buckets::open(db.clone(), &Env::real(), dir.path(), &place.region).expect("opens");
+    let post = triggers::Post::new(db.clone(), buckets);
+    let triggers = Triggers::start(db.clone(), post, place, function.clone(), tokio::runtime::Handle::current());
     let source = Source::of(db.streams().first().expect("a stream"));
     for (batch_size, parallelization) in [(1, 1), (100, 1), (1000, 1), (1, 4)] {
         let settings = Settings { batch_size, parallelization, ..Settings::default() };

@@ -4,9 +4,12 @@
 //! leaves behind, letters and parked records, is committed in the same entry as the row that says it is done with, and
 //! of those a lane has one under way at most.
 
-use crate::{letter, limits};
-use db::{Db, FollowerCommit, FollowerId, Row};
-use item::{Item, Seq};
+use crate::{
+    limits,
+    post::{Parcel, Post, PostError},
+};
+use db::{Db, FollowerCommit, FollowerId};
+use item::Seq;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,8 +26,7 @@ pub type StateRows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 /// What an outcome leaves behind.
 #[derive(Clone, Debug, Default)]
 pub struct Side {
-    /// Items of the dead-letter table.
-    pub letters: Vec<Item>,
+    pub letters: Vec<Arc<Parcel>>,
     pub rows: StateRows,
 }
 
@@ -35,6 +37,7 @@ pub struct Halted(pub String);
 /// What lanes hand their rows to.
 pub struct Commits {
     db: Db,
+    post: Post,
     follower: FollowerId,
     /// Of the last commit, by whomever.
     cursor: Mutex<Option<Seq>>,
@@ -70,7 +73,7 @@ impl Side {
 
     fn bytes(&self) -> usize {
         let rows = self.rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
-        rows.sum::<usize>() + self.letters.iter().map(item::size::item).sum::<usize>()
+        rows.sum::<usize>() + self.letters.iter().map(|letter| letter.bytes()).sum::<usize>()
     }
 }
 
@@ -120,10 +123,10 @@ fn closed() -> Halted {
 }
 
 impl Commits {
-    pub fn new(db: Db, follower: FollowerId) -> Commits {
+    pub fn new(db: Db, post: Post, follower: FollowerId) -> Commits {
         let cursor = Mutex::new(db.follower_cursor(follower));
         let (waiting, halted) = (Mutex::default(), watch::Sender::new(None));
-        Commits { db, follower, cursor, waiting, arrived: Notify::new(), halted }
+        Commits { db, post, follower, cursor, waiting, arrived: Notify::new(), halted }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<LaneId, Waiting>> {
@@ -133,9 +136,9 @@ impl Commits {
     /// Commits rows of the trigger before its lanes start. Whoever ran it before cannot commit any more. Answers false
     /// when somebody committed since this was made: what was read of the trigger is old.
     pub async fn begin(&self, rows: StateRows) -> Result<bool, Halted> {
-        match self.commit(rows, &[]).await {
+        match self.commit(rows, Vec::new()).await {
             Ok(()) => Ok(true),
-            Err(CommitError::Db(db::Error::CursorMoved { .. })) => Ok(false),
+            Err(PostError::Db(db::Error::CursorMoved { .. })) => Ok(false),
             Err(error) => Err(Halted(error.to_string())),
         }
     }
@@ -192,14 +195,14 @@ impl Commits {
                 rows.push((waiting.row.0.clone(), Some(waiting.row.1.clone())));
                 if let Some(side) = &waiting.side {
                     rows.extend(side.rows.iter().cloned());
-                    letters.extend(side.letters.iter());
+                    letters.extend(side.letters.iter().cloned());
                 }
             }
-            match self.commit(rows, &letters).await {
+            match self.commit(rows, letters).await {
                 Ok(()) => return Ok(()),
                 // It was deleted a moment ago: letters get a new one.
-                Err(CommitError::Db(db::Error::TableNotFound(_))) => {}
-                Err(CommitError::Db(db::Error::NoSpace(_) | db::Error::Busy)) => {
+                Err(PostError::Db(db::Error::TableNotFound(_))) => {}
+                Err(PostError::Db(db::Error::NoSpace(_) | db::Error::Busy)) => {
                     tokio::time::sleep(Duration::from_millis(limits::COMMIT_AGAIN_MS)).await;
                 }
                 Err(error) => return Err(Halted(error.to_string())),
@@ -207,13 +210,13 @@ impl Commits {
         }
     }
 
-    async fn commit(&self, state: StateRows, letters: &[&Item]) -> Result<(), CommitError> {
-        let rows = if letters.is_empty() { Vec::new() } else { self.letter_rows(letters).await? };
+    async fn commit(&self, state: StateRows, letters: Vec<Arc<Parcel>>) -> Result<(), PostError> {
         // The cursor says when a trigger committed last, and so fends off anybody who has not seen that commit: it moves
         // with every commit, for the one before is an entry of the log as well. Where the trigger is, its lanes say.
         let (expected, upto) = (*self.cursor(), self.db.head());
-        let commit = FollowerCommit { follower: self.follower, expected, upto, rows, records: Vec::new(), state };
-        self.db.follower_commit(commit).await?;
+        let (rows, records) = (Vec::new(), Vec::new());
+        let commit = FollowerCommit { follower: self.follower, expected, upto, rows, records, state };
+        self.post.commit(commit, letters).await?;
         *self.cursor() = Some(upto);
         Ok(())
     }
@@ -221,22 +224,4 @@ impl Commits {
     fn cursor(&self) -> MutexGuard<'_, Option<Seq>> {
         self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    async fn letter_rows(&self, letters: &[&Item]) -> Result<Vec<Row>, CommitError> {
-        let table = letter::table(&self.db).await.map_err(CommitError::Letters)?;
-        let key = letter::key();
-        let row = |item: &&Item| {
-            let key = key.key_of(item).expect("a letter has a destination and an id");
-            Row { table: table.id, key, new: Some((*item).clone()) }
-        };
-        Ok(letters.iter().map(row).collect())
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CommitError {
-    #[error(transparent)]
-    Db(#[from] db::Error),
-    #[error("{0}")]
-    Letters(String),
 }

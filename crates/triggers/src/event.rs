@@ -2,7 +2,7 @@
 
 use crate::lane::Window;
 use bytes::Bytes;
-use wire::{Object, time};
+use wire::{Object, Place, names, time};
 
 /// What an event says of the tumbling window that it belongs to.
 #[derive(Clone, Copy)]
@@ -43,6 +43,40 @@ impl InWindow<'_> {
         event.text("eventSourceARN", self.source_arn);
         event.bare("isFinalInvokeForWindow", self.is_final);
         event.bare("isWindowTerminatedEarly", self.is_early);
+    }
+}
+
+/// What all records of one Kinesis stream share.
+#[derive(Clone, Copy)]
+pub struct OfKinesis<'a> {
+    pub place: &'a Place,
+    pub timeline: u16,
+    pub stream: &'a kinesis::Stream,
+}
+
+impl OfKinesis<'_> {
+    /// A record as it stands in an event's `Records`.
+    pub fn event(&self, record: &kinesis::Record) -> Vec<u8> {
+        let sequence_number = names::sequence_number(self.timeline, record.seq);
+        let mut out = Vec::with_capacity(640 + record.data.len() / 3 * 4);
+        let mut event = Object::new(&mut out);
+        let mut body = event.object("kinesis");
+        body.text("kinesisSchemaVersion", "1.0");
+        body.text("partitionKey", &record.partition_key);
+        body.text("sequenceNumber", &sequence_number);
+        wire::binary(body.field("data"), &record.data);
+        body.bare("approximateArrivalTimestamp", time::seconds(record.arrival_ms));
+        body.end();
+        event.text("eventSource", "aws:kinesis");
+        event.text("eventVersion", "1.0");
+        event.text("eventID", &format!("{}:{sequence_number}", kinesis::shard_id(record.shard)));
+        event.text("eventName", "aws:kinesis:record");
+        // Nobody assumes roles here.
+        event.text("invokeIdentityArn", &format!("arn:aws:iam::{}:role/lambda", self.place.account));
+        event.text("awsRegion", &self.place.region);
+        event.text("eventSourceARN", &self.stream.arn);
+        event.end();
+        out
     }
 }
 

@@ -1,23 +1,19 @@
-//! Dead letters: what a destination gets to know of records that were given up, and how that is kept.
+//! Dead letters: what a destination gets to know of records that were given up.
 //!
-//! There are no queues here: letters of every destination lie in a table of their own, with the full records, which on
-//! AWS are gone after a day. [`items`] is the one place that decides where a letter goes.
+//! There are no queues here: what is for them lies in a table, with the full records, which on AWS are gone after a day.
+//! Where letters are kept is [`post`]'s affair.
 
 use crate::{
     Mapping,
     event::{utc_millis, utc_seconds},
     fields,
     lane::{Condition, Failure},
-    limits::LETTER_TEXT_BYTES,
+    post::{self, Parcel},
     record::Record,
+    source::Stream,
 };
-use db::{Db, Error, Stream, Table, TableSpec};
-use item::{Item, KeyAttribute, KeyKind, KeySchema};
-use std::sync::Arc;
+use item::Item;
 use wire::{Object, Place, names};
-
-/// The built-in table.
-pub const TABLE: &str = "dead_letters";
 
 /// What all letters of one trigger share.
 pub struct Sender<'a> {
@@ -40,56 +36,39 @@ pub struct Letter<'a> {
     pub uuid: &'a str,
 }
 
-/// The table's key: what is to be known at a destination, in order of time.
-pub fn key() -> KeySchema {
-    let attribute = |name: &str| KeyAttribute { name: name.to_owned(), kind: KeyKind::S };
-    KeySchema { partition: attribute("destination"), sort: Some(attribute("id")) }
-}
-
-/// The table, created when it is not there.
-///
-/// # Errors
-/// When there is another table of this name, or the database takes no more.
-pub async fn table(db: &Db) -> Result<Arc<Table>, String> {
-    let found = match db.table(TABLE) {
-        Some(table) => table,
-        None => match db.create_table(TableSpec::new(TABLE, key())).await {
-            Ok(table) => table,
-            // Somebody was faster.
-            Err(Error::TableExists(_)) => db.table(TABLE).ok_or("the table of dead letters comes and goes")?,
-            Err(error) => return Err(format!("the table of dead letters cannot be created: {error}")),
-        },
-    };
-    if found.spec.key != key() {
-        return Err(format!(
-            "letters need a table {TABLE} whose partition key is destination (S) and whose sort key is id (S)"
-        ));
-    }
-    Ok(found)
-}
-
-/// What is to be put into the table for a letter.
-pub fn items(sender: &Sender<'_>, letter: &Letter<'_>) -> Vec<Item> {
+/// A letter as it will be kept. A bucket gets one object, whose document holds the records; the table gets an item with
+/// the document of queues and topics, and one for each record.
+pub fn parcel(sender: &Sender<'_>, letter: &Letter<'_>) -> Parcel {
     let own = sender.mapping.arn(sender.place);
     // Records that a function feeds to itself are kept even where nobody wants to know.
     let destination = sender.mapping.settings.on_failure.as_deref().unwrap_or(&own);
-    let id = format!("{}-{}", utc_millis(letter.now_ms), letter.uuid);
-    let is_bucket = destination.starts_with("arn:aws:s3:");
     let head = Item::from_iter([
         ("destination", fields::text(destination)),
-        ("id", fields::text(&id)),
+        ("id", fields::text(id(letter))),
         ("trigger", fields::text(&sender.mapping.uuid)),
         ("function", fields::text(&sender.mapping.function)),
         ("condition", fields::text(letter.condition.name())),
         ("records", fields::number(letter.records.len() as u64)),
         ("created", fields::text(utc_millis(letter.now_ms))),
     ]);
-    if is_bucket {
-        // The document holds the records.
-        let head = with(head, "object", &object_name(sender, letter));
-        return in_parts(head, "message", &document(sender, letter, true));
+    match post::bucket_of(destination) {
+        Some(bucket) => Parcel::Object(post::Object {
+            bucket: bucket.to_owned(),
+            key: object_key(sender, letter),
+            document: document(sender, letter, true),
+            head,
+        }),
+        None => Parcel::Items(items(sender, letter, destination, head)),
     }
-    let mut items = in_parts(head, "message", &document(sender, letter, false));
+}
+
+fn id(letter: &Letter<'_>) -> String {
+    format!("{}-{}", utc_millis(letter.now_ms), letter.uuid)
+}
+
+fn items(sender: &Sender<'_>, letter: &Letter<'_>, destination: &str, head: Item) -> Vec<Item> {
+    let mut items = post::in_parts(head, "message", &document(sender, letter, false));
+    let id = id(letter);
     for (at, record) in (1..).zip(letter.records) {
         let mut item = Item::from_iter([
             ("destination", fields::text(destination)),
@@ -98,44 +77,9 @@ pub fn items(sender: &Sender<'_>, letter: &Letter<'_>) -> Vec<Item> {
         if record.depth > 0 {
             item.insert("depth", fields::number(record.depth));
         }
-        items.extend(in_parts(item, "record", &String::from_utf8_lossy(&record.event)));
+        items.extend(post::in_parts(item, "record", &String::from_utf8_lossy(&record.event)));
     }
     items
-}
-
-fn with(mut item: Item, name: &str, text: &str) -> Item {
-    item.insert(name, fields::text(text));
-    item
-}
-
-/// An item with a text, and more items with the rest of it where it does not fit into one.
-fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
-    let parts = split(text);
-    if parts.len() == 1 {
-        return vec![with(item, name, text)];
-    }
-    let id = fields::get_text(&item, "id").unwrap_or_default();
-    let destination = item.get("destination").cloned();
-    let mut items = vec![with(item, name, parts[0])];
-    items[0].insert("parts", fields::number(parts.len() as u64));
-    for (at, part) in parts.iter().enumerate().skip(1) {
-        let rest = Item::from_iter(destination.clone().map(|destination| ("destination", destination)));
-        items.push(with(with(rest, "id", &format!("{id}#part{:03}", at + 1)), name, part));
-    }
-    items
-}
-
-/// Cuts a text into pieces that fit into an item.
-fn split(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while rest.len() > LETTER_TEXT_BYTES {
-        let (part, after) = rest.split_at(rest.floor_char_boundary(LETTER_TEXT_BYTES));
-        parts.push(part);
-        rest = after;
-    }
-    parts.push(rest);
-    parts
 }
 
 /// The document that AWS sends; buckets get the records with it.
@@ -178,23 +122,26 @@ fn response(document: &mut Object<'_>, failure: Option<&Failure>) {
 
 fn batch_info(document: &mut Object<'_>, sender: &Sender<'_>, letter: &Letter<'_>) {
     let (Some(first), Some(last)) = (letter.records.first(), letter.records.last()) else { return };
-    let mut info = document.object("DDBStreamBatchInfo");
-    info.text("shardId", &names::shard_id(sender.stream, letter.shard));
+    // Tables' streams know times by the second.
+    let (name, time): (_, fn(u64) -> String) = match sender.stream {
+        Stream::Table(_) => ("DDBStreamBatchInfo", utc_seconds),
+        Stream::Kinesis(_) => ("KinesisBatchInfo", utc_millis),
+    };
+    let mut info = document.object(name);
+    info.text("shardId", &sender.stream.shard_id(letter.shard));
     info.text("startSequenceNumber", &names::sequence_number(sender.timeline, first.seq));
     info.text("endSequenceNumber", &names::sequence_number(sender.timeline, last.seq));
-    info.text("approximateArrivalOfFirstRecord", &utc_seconds(first.time_ms));
-    info.text("approximateArrivalOfLastRecord", &utc_seconds(last.time_ms));
+    info.text("approximateArrivalOfFirstRecord", &time(first.time_ms));
+    info.text("approximateArrivalOfLastRecord", &time(last.time_ms));
     info.bare("batchSize", letter.records.len());
     info.text("streamArn", &sender.mapping.source.arn(sender.place));
     info.end();
 }
 
-/// Where AWS would put it: `aws/lambda/UUID/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID`.
-fn object_name(sender: &Sender<'_>, letter: &Letter<'_>) -> String {
-    let time = utc_seconds(letter.now_ms).trim_end_matches('Z').replace(':', ".");
-    let day = time[..10].replace('-', "/");
-    let shard = names::shard_id(sender.stream, letter.shard);
-    format!("aws/lambda/{}/{shard}/{day}/{time}-{}", sender.mapping.uuid, letter.uuid)
+/// Where AWS puts it: `aws/lambda/UUID/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID`.
+fn object_key(sender: &Sender<'_>, letter: &Letter<'_>) -> String {
+    let shard = sender.stream.shard_id(letter.shard);
+    format!("aws/lambda/{}/{shard}/{}", sender.mapping.uuid, post::dated(letter.now_ms, letter.uuid))
 }
 
 #[cfg(test)]
@@ -204,17 +151,18 @@ mod tests {
     use db::StreamViewType;
     use expect_test::{Expect, expect};
     use item::{Seq, TableId, Value};
+    use std::sync::Arc;
 
     fn record(seq: u64, event: &str) -> Record {
         let time_ms = 1_657_720_081_900 + seq;
         Record { seq: Seq(seq), time_ms, depth: 0, key: KeyId(1), arrived_ms: 0, event: event.into() }
     }
 
-    fn letter_items(on_failure: Option<&str>, letter: &Letter<'_>) -> Vec<Item> {
-        let stream = Stream {
+    fn letter_parcel(on_failure: Option<&str>, letter: &Letter<'_>) -> Parcel {
+        let stream = db::Stream {
             table: TableId(7),
             table_name: "votes".to_owned(),
-            key: key(),
+            key: post::key(),
             view_type: StreamViewType::NewImage,
             shards: 1,
             created_ms: 1_657_720_000_000,
@@ -232,7 +180,10 @@ mod tests {
             enabled: true,
         };
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-        items(&Sender { place: &place, mapping: &mapping, stream: &stream, timeline: 1000 }, letter)
+        parcel(
+            &Sender { place: &place, mapping: &mapping, stream: &Stream::Table(Arc::new(stream)), timeline: 1000 },
+            letter,
+        )
     }
 
     fn failure(word: Option<&str>) -> Failure {
@@ -246,8 +197,14 @@ mod tests {
             wire::item(&mut out, item);
             String::from_utf8(out).expect("text").replace(r#"\""#, "'")
         };
-        let shown: Vec<String> = letter_items(on_failure, letter).iter().map(show).collect();
-        expected.assert_eq(&(shown.join("\n") + "\n"));
+        let text = match letter_parcel(on_failure, letter) {
+            Parcel::Items(items) => items.iter().map(|item| show(item) + "\n").collect(),
+            Parcel::Object(object) => {
+                let post::Object { bucket, key, document, head } = &object;
+                format!("{bucket} {key}\n{document}\n{}\n", show(head))
+            }
+        };
+        expected.assert_eq(&text);
     }
 
     #[test]
@@ -288,8 +245,10 @@ mod tests {
             &Letter { records: &records[1..], ..old },
             Some("arn:aws:s3:::letters"),
             expect![[r#"
-            {"condition":{"S":"RecordAgeExceeded"},"created":{"S":"2022-07-13T13:48:10.001Z"},"destination":{"S":"arn:aws:s3:::letters"},"function":{"S":"count"},"id":{"S":"2022-07-13T13:48:10.001Z-l-e-t"},"message":{"S":"{'requestContext':{'requestId':'l-e-t','functionArn':'arn:aws:lambda:us-east-1:000000000000:function:count','condition':'RecordAgeExceeded','approximateInvokeCount':0},'version':'1.0','timestamp':'2022-07-13T13:48:10.001Z','DDBStreamBatchInfo':{'shardId':'shardId-00000001657720000000-25da9608','startSequenceNumber':'100000000000000000000009','endSequenceNumber':'100000000000000000000009','approximateArrivalOfFirstRecord':'2022-07-13T13:48:01Z','approximateArrivalOfLastRecord':'2022-07-13T13:48:01Z','batchSize':1,'streamArn':'arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2022-07-13T13:46:40.000'},'payload':{'Records':[{'r':9}]}}"},"object":{"S":"aws/lambda/u-u-i-d/shardId-00000001657720000000-25da9608/2022/07/13/2022-07-13T13.48.10-l-e-t"},"records":{"N":"1"},"trigger":{"S":"u-u-i-d"}}
-        "#]],
+                letters aws/lambda/u-u-i-d/shardId-00000001657720000000-25da9608/2022/07/13/2022-07-13T13.48.10-l-e-t
+                {"requestContext":{"requestId":"l-e-t","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:count","condition":"RecordAgeExceeded","approximateInvokeCount":0},"version":"1.0","timestamp":"2022-07-13T13:48:10.001Z","DDBStreamBatchInfo":{"shardId":"shardId-00000001657720000000-25da9608","startSequenceNumber":"100000000000000000000009","endSequenceNumber":"100000000000000000000009","approximateArrivalOfFirstRecord":"2022-07-13T13:48:01Z","approximateArrivalOfLastRecord":"2022-07-13T13:48:01Z","batchSize":1,"streamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2022-07-13T13:46:40.000"},"payload":{"Records":[{"r":9}]}}
+                {"condition":{"S":"RecordAgeExceeded"},"created":{"S":"2022-07-13T13:48:10.001Z"},"destination":{"S":"arn:aws:s3:::letters"},"function":{"S":"count"},"id":{"S":"2022-07-13T13:48:10.001Z-l-e-t"},"records":{"N":"1"},"trigger":{"S":"u-u-i-d"}}
+            "#]],
         );
         let deep = Letter { condition: Condition::RecursionDetected, ..old };
         check(
@@ -315,7 +274,7 @@ mod tests {
             now_ms: 0,
             uuid: "l",
         };
-        let items = letter_items(None, &letter);
+        let Parcel::Items(items) = letter_parcel(None, &letter) else { panic!("no bucket was named") };
         let ids: Vec<String> = items.iter().map(|item| fields::get_text(item, "id").expect("an id")).collect();
         let id = "1970-01-01T00:00:00.000Z-l";
         let expected =
@@ -325,6 +284,6 @@ mod tests {
         let whole: String = items[1..].iter().map(|item| fields::get_text(item, "record").expect("a part")).collect();
         assert_eq!(whole, long);
         assert_eq!(items[1].get("parts"), Some(&Value::N(3u64.into())));
-        assert!(items.iter().all(|item| key().key_of(item).is_ok()));
+        assert!(items.iter().all(|item| post::key().key_of(item).is_ok()));
     }
 }

@@ -1,9 +1,7 @@
 //! What a trigger is: a function, a source, where in it to start, and the settings. Kept as a resource's body.
 
-use crate::{Error, Settings, fields};
-use db::{Db, Stream};
+use crate::{Settings, Source, fields};
 use item::{Item, Seq, Value};
-use std::sync::Arc;
 use wire::Place;
 
 /// The kind of a trigger's resource; its name is the mapping's uuid.
@@ -34,13 +32,6 @@ pub struct NewMapping {
     pub enabled: bool,
 }
 
-/// Where records come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A table's stream: the table's name, and the stream's label in milliseconds, as both stand in its ARN.
-    Table { name: String, created_ms: u64 },
-}
-
 /// Where in its source a trigger starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingPosition {
@@ -48,43 +39,6 @@ pub enum StartingPosition {
     Latest,
     /// Milliseconds since the epoch. AWS has it for Kinesis only.
     AtTimestamp(u64),
-}
-
-impl Source {
-    /// The stream of an ARN, if it can still be read.
-    #[must_use]
-    pub fn of_arn(db: &Db, place: &Place, arn: &str) -> Option<Source> {
-        place.stream(db, arn).map(|stream| Source::of(&stream))
-    }
-
-    /// A table's stream.
-    #[must_use]
-    pub fn of(stream: &Stream) -> Source {
-        Source::Table { name: stream.table_name.clone(), created_ms: stream.created_ms }
-    }
-
-    #[must_use]
-    pub fn arn(&self, place: &Place) -> String {
-        let Source::Table { name, created_ms } = self;
-        format!("{}/stream/{}", place.table_arn(name), wire::time::label(*created_ms))
-    }
-
-    /// The stream, while anything of it can be read.
-    #[must_use]
-    pub fn stream(&self, db: &Db) -> Option<Arc<Stream>> {
-        let Source::Table { name, created_ms } = self;
-        db.streams().into_iter().find(|stream| stream.table_name == *name && stream.created_ms == *created_ms)
-    }
-
-    fn to_item(&self) -> Item {
-        let Source::Table { name, created_ms } = self;
-        Item::from_iter([("table", fields::text(name)), ("created_ms", fields::number(*created_ms))])
-    }
-
-    fn from_item(item: &Item) -> Option<Source> {
-        let created_ms = fields::get_number(item, "created_ms")?;
-        Some(Source::Table { name: fields::get_text(item, "table")?, created_ms })
-    }
 }
 
 impl StartingPosition {
@@ -96,17 +50,6 @@ impl StartingPosition {
             StartingPosition::Latest => "LATEST",
             StartingPosition::AtTimestamp(_) => "AT_TIMESTAMP",
         }
-    }
-
-    /// The position that it means now.
-    pub(crate) fn resolve(self, db: &Db, stream: &Stream) -> Result<Seq, Error> {
-        let oldest = stream.opened.next().max(db.trimmed());
-        let from = match self {
-            StartingPosition::TrimHorizon => oldest,
-            StartingPosition::Latest => db.head().next(),
-            StartingPosition::AtTimestamp(ms) => db.seq_at(ms)?,
-        };
-        Ok(from.max(oldest))
     }
 
     fn put(self, item: &mut Item) {
@@ -225,8 +168,6 @@ mod tests {
     fn arns_are_those_of_aws() {
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
         let mapping = mapping();
-        let stream = "arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2023-06-10T19:26:16.525";
-        assert_eq!(mapping.source.arn(&place), stream);
         assert_eq!(mapping.function_arn(&place), "arn:aws:lambda:us-east-1:000000000000:function:count");
         let own = "arn:aws:lambda:us-east-1:000000000000:event-source-mapping:4b4f0f4c-6a5e-4e4a-9d3c-0a1b2c3d4e5f";
         assert_eq!(mapping.arn(&place), own);

@@ -160,12 +160,16 @@ pub fn shown(id: KeyId, shard: u16, parked: Parked) -> ParkedKey {
     }
 }
 
-/// The key's attributes as the record's event has them.
+/// The key's attributes as the record's event has them; a Kinesis record's partition key by its name.
 pub fn key_text(event: &[u8]) -> String {
     let field = |json: &[u8], name: &str| -> Option<String> {
         let fields: HashMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
         fields.get(name).map(|value| value.get().to_owned())
     };
+    if let Some(body) = field(event, "kinesis") {
+        let key = field(body.as_bytes(), "partitionKey").unwrap_or_default();
+        return format!(r#"{{"partitionKey":{key}}}"#);
+    }
     field(event, "dynamodb").and_then(|body| field(body.as_bytes(), "Keys")).unwrap_or_default()
 }
 
@@ -192,6 +196,8 @@ mod tests {
         let record = Record { seq: Seq(9), time_ms: 8, depth: 2, key: KeyId(1), arrived_ms: 0, event };
         assert_eq!(decode_record(KeyId(1), &encode_record(&record)), Some(record.clone()));
         assert_eq!(key_text(&record.event), parked.key);
+        let of_kinesis = br#"{"kinesis":{"partitionKey":"a \"b\"","data":""},"eventSource":"aws:kinesis"}"#;
+        assert_eq!(key_text(of_kinesis), r#"{"partitionKey":"a \"b\""}"#);
         assert_eq!(key_of(&KeyId(u128::MAX - 5).to_string()), Some(KeyId(u128::MAX - 5)));
         assert_eq!(key_of("5"), None);
         // Rows lie in the order in which records are delivered.

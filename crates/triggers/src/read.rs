@@ -2,11 +2,13 @@
 
 use crate::{
     Source,
+    event::OfKinesis,
     filter::Filters,
     limits::SCAN_BYTES,
     record::{KeyId, Record, depth},
+    source::Stream,
 };
-use db::{Db, Error, RawChange, Stream, StreamRead};
+use db::{Db, Error, RawChange, StreamRead};
 use item::{Change, Item, Key, Seq, codec};
 use std::{ops::ControlFlow, sync::Arc};
 use wire::{Object, Place, record::Shown};
@@ -17,7 +19,7 @@ pub struct Reader {
     pub db: Db,
     pub place: Place,
     pub source: Source,
-    pub stream: Arc<Stream>,
+    pub stream: Stream,
     pub shard: u16,
     pub lane: u16,
     pub lanes: u16,
@@ -43,6 +45,17 @@ pub struct Page {
     pub more: bool,
     /// The stream ends here, and so does the page.
     pub ended: bool,
+    /// How long the stream keeps its records by now, where that is less than what the log keeps.
+    pub keep_ms: Option<u64>,
+}
+
+/// What a change is to a lane.
+enum Picked {
+    /// It belongs to another one.
+    Others,
+    /// No filter wants it.
+    Unwanted,
+    Wanted(Record),
 }
 
 impl Reader {
@@ -67,16 +80,17 @@ impl Reader {
         Ok(self.cut(Page { more, ..page }))
     }
 
-    /// Whether the table has no change from a position on, which its totals know.
+    /// Whether the table has no change from a position on, which its totals know. Streams that are no table's have none.
     fn is_untouched(&self, from: Seq) -> bool {
-        let changed = self.db.stats(self.stream.table).changed;
+        let Stream::Table(stream) = &self.stream else { return false };
+        let changed = self.db.stats(stream.table).changed;
         // Asked afterwards: a table that is there now had its totals then.
-        self.db.table_by_id(self.stream.table).is_some() && changed < from
+        self.db.table_by_id(stream.table).is_some() && changed < from
     }
 
     fn scan(&self, want: &Want, upto: Seq) -> Result<Page, Error> {
         let read = StreamRead {
-            table: self.stream.table,
+            table: self.stream.records(),
             shard: Some(self.shard),
             from: want.from,
             records_max: usize::MAX,
@@ -95,7 +109,9 @@ impl Reader {
     /// Ends a page where the stream does.
     fn cut(&self, mut page: Page) -> Page {
         // One that is gone altogether ended before what the log still has.
-        let closed = self.source.stream(&self.db).map_or(Some(self.db.trimmed()), |stream| stream.closed);
+        let stream = self.source.stream(&self.db, &self.place);
+        page.keep_ms = stream.as_ref().and_then(Stream::keep_ms);
+        let closed = stream.map_or(Some(self.db.trimmed()), |stream| stream.closed());
         if let Some(closed) = closed.filter(|closed| page.next >= *closed) {
             page.records.retain(|record| record.seq < closed);
             (page.more, page.ended) = (false, true);
@@ -103,34 +119,69 @@ impl Reader {
         page
     }
 
-    /// The lane's record, if the change is its own.
-    fn record(&self, change: RawChange<'_>, now_ms: u64) -> Result<Option<Record>, codec::DecodeError> {
-        let key = KeyId::of(&self.key(&change)?);
+    fn pick(&self, change: RawChange<'_>, filters: &Filters, now_ms: u64) -> Result<Picked, codec::DecodeError> {
+        match &self.stream {
+            Stream::Table(stream) => self.pick_change(stream, change, filters, now_ms),
+            Stream::Kinesis(stream) => self.pick_record(stream, &change, filters, now_ms),
+        }
+    }
+
+    fn pick_change(
+        &self,
+        stream: &db::Stream,
+        change: RawChange<'_>,
+        filters: &Filters,
+        now_ms: u64,
+    ) -> Result<Picked, codec::DecodeError> {
+        let key = KeyId::of(&key(stream, &change)?);
         if key.lane(self.lanes) != self.lane {
-            return Ok(None);
+            return Ok(Picked::Others);
         }
         let RawChange { seq, time_ms, shard, origin, .. } = change;
         let image = |image: Option<&[u8]>| image.map(codec::decode).transpose();
         let (old, new) = (image(change.old)?, image(change.new)?);
-        let change = Change { seq, time_ms, table: self.stream.table, shard, origin, old, new };
-        let event = self.event(&change);
-        Ok(Some(Record { seq, time_ms, depth: depth(origin), key, arrived_ms: now_ms, event }))
+        let event = self.event(stream, &Change { seq, time_ms, table: stream.table, shard, origin, old, new });
+        if !filters.matches(&event) {
+            return Ok(Picked::Unwanted);
+        }
+        Ok(Picked::Wanted(Record { seq, time_ms, depth: depth(origin), key, arrived_ms: now_ms, event }))
     }
 
-    fn key(&self, change: &RawChange<'_>) -> Result<Key, codec::DecodeError> {
-        let schema = &self.stream.key;
-        let names = std::iter::once(&schema.partition).chain(&schema.sort).map(|attribute| attribute.name.as_str());
-        let image = change.new.or(change.old).expect("a change has an image");
-        let key: Item = codec::pick(image, &names.collect::<Vec<_>>())?;
-        Ok(schema.key_of(&key).expect("a committed image carries its key"))
+    fn pick_record(
+        &self,
+        stream: &kinesis::Stream,
+        change: &RawChange<'_>,
+        filters: &Filters,
+        now_ms: u64,
+    ) -> Result<Picked, codec::DecodeError> {
+        let record = kinesis::Record::read(change)?;
+        let key = KeyId::of_partition(&record.partition_key);
+        if key.lane(self.lanes) != self.lane {
+            return Ok(Picked::Others);
+        }
+        let event = OfKinesis { place: &self.place, timeline: self.db.timeline(), stream }.event(&record);
+        if !filters.match_data(&event, &record.data) {
+            return Ok(Picked::Unwanted);
+        }
+        let (seq, time_ms, depth) = (record.seq, record.arrival_ms, depth(record.origin));
+        Ok(Picked::Wanted(Record { seq, time_ms, depth, key, arrived_ms: now_ms, event }))
     }
 
-    fn event(&self, change: &Change) -> Vec<u8> {
-        let shown = Shown { stream: &self.stream, timeline: self.db.timeline(), place: &self.place };
+    fn event(&self, stream: &db::Stream, change: &Change) -> Vec<u8> {
+        let shown = Shown { stream, timeline: self.db.timeline(), place: &self.place };
         let mut event = Vec::with_capacity(512);
         shown.event(Object::new(&mut event), change, &self.source.arn(&self.place));
         event
     }
+}
+
+/// The key of a changed item.
+fn key(stream: &db::Stream, change: &RawChange<'_>) -> Result<Key, codec::DecodeError> {
+    let schema = &stream.key;
+    let names = std::iter::once(&schema.partition).chain(&schema.sort).map(|attribute| attribute.name.as_str());
+    let image = change.new.or(change.old).expect("a change has an image");
+    let key: Item = codec::pick(image, &names.collect::<Vec<_>>())?;
+    Ok(schema.key_of(&key).expect("a committed image carries its key"))
 }
 
 /// A page being filled.
@@ -148,13 +199,13 @@ impl Scan<'_> {
         if change.seq > upto {
             return ControlFlow::Break(());
         }
-        match self.reader.record(change, self.now_ms) {
-            Ok(Some(record)) if self.want.filters.matches(&record.event) => {
+        match self.reader.pick(change, &self.want.filters, self.now_ms) {
+            Ok(Picked::Wanted(record)) => {
                 self.bytes += record.event.len();
                 self.page.records.push(record);
             }
-            Ok(Some(_)) => self.page.filtered += 1,
-            Ok(None) => {}
+            Ok(Picked::Unwanted) => self.page.filtered += 1,
+            Ok(Picked::Others) => {}
             Err(error) => {
                 self.failed = Some(Error::Read(error.to_string()));
                 return ControlFlow::Break(());

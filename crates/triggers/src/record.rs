@@ -28,6 +28,12 @@ impl KeyId {
         KeyId(codec::fingerprint(&encoded))
     }
 
+    /// What takes an item's key's place in a Kinesis stream: records of one partition key keep their order.
+    #[must_use]
+    pub fn of_partition(key: &str) -> KeyId {
+        KeyId(codec::fingerprint(key.as_bytes()))
+    }
+
     /// Which of a shard's lanes its records take.
     #[must_use]
     pub fn lane(self, lanes: u16) -> u16 {

@@ -1,6 +1,6 @@
 //! How a trigger batches, retries and gives up: AWS's settings with their ranges, and ours.
 
-use crate::{Error, fields, filter::Filters};
+use crate::{Error, Source, fields, filter::Filters, post::bucket_of};
 use item::{Item, Value};
 use std::ops::RangeInclusive;
 
@@ -88,6 +88,15 @@ impl Settings {
         Filters::parse(&self.filters).map(drop)
     }
 
+    /// As [`Settings::check`], and whether they suit what is read.
+    pub(crate) fn check_for(&self, source: &Source) -> Result<(), Error> {
+        self.check()?;
+        match source {
+            Source::Table { .. } => Ok(()),
+            Source::Kinesis { .. } => Filters::parse(&self.filters)?.check_data(),
+        }
+    }
+
     fn check_quarantine(&self, quarantine: &Quarantine) -> Result<(), Error> {
         within("number of parked records", quarantine.records, 1..=10_000)?;
         within("number of parked bytes", quarantine.bytes, 1 << 20..=1 << 30)?;
@@ -171,7 +180,10 @@ fn within<N: PartialOrd + std::fmt::Display>(what: &str, value: N, range: RangeI
 /// AWS delivers to standard queues and topics, buckets and Kafka topics.
 fn check_destination(arn: &str) -> Result<(), Error> {
     let service = arn.split(':').nth(2).unwrap_or_default();
-    let known = arn.starts_with("arn:") && ["sqs", "sns", "s3", "kafka"].contains(&service);
+    let known = match service {
+        "s3" => bucket_of(arn).is_some_and(s3::is_bucket_name),
+        _ => arn.starts_with("arn:") && ["sqs", "sns", "kafka"].contains(&service),
+    };
     if !known || arn.len() > DESTINATION_CHARACTERS_MAX || arn.ends_with(".fifo") {
         let kinds = "a standard queue (sqs), a standard topic (sns), a bucket (s3) or a Kafka topic";
         return Err(Error::Invalid(format!("the on-failure destination must be the ARN of {kinds}, not {arn}")));

@@ -2,11 +2,12 @@
 //! their quarantines.
 
 use crate::{
-    Error, Handler, Mapping, NewMapping, ParkedKey, ParkedPage, ParkedRecord, State, TriggerStatus,
+    Error, Handler, Mapping, NewMapping, ParkedKey, ParkedPage, ParkedRecord, Settings, State, TriggerStatus,
     lane::Wanted,
     limits::STOP_GRACE_MS,
     mapping::KIND,
     parked,
+    post::Post,
     record::KeyId,
     runner::{self, Ask, Order, Trigger, World},
     wake::Synced,
@@ -50,9 +51,9 @@ impl Drop for Running {
 impl Triggers {
     /// Starts every trigger that the database has, as tasks of `runtime`.
     #[must_use]
-    pub fn start(db: Db, place: Place, handler: Arc<dyn Handler>, runtime: Handle) -> Triggers {
+    pub fn start(db: Db, post: Post, place: Place, handler: Arc<dyn Handler>, runtime: Handle) -> Triggers {
         let synced = Arc::new(Synced::start(db.clone()));
-        let world = World { db, place, handler, synced };
+        let world = World { db, place, handler, synced, post };
         let triggers = Triggers { world, runtime, changing: Default::default(), running: Mutex::default() };
         triggers.refresh();
         triggers
@@ -95,16 +96,17 @@ impl Triggers {
     /// # Errors
     /// Settings out of range, a stream that does not exist, or one that feeds the function already.
     pub async fn create(&self, new: NewMapping) -> Result<TriggerStatus, Error> {
-        new.settings.check()?;
+        new.settings.check_for(&new.source)?;
+        self.check_destination(&new.settings)?;
         let _one = self.changing.lock().await;
         let World { db, place, .. } = &self.world;
         let arn = || new.source.arn(place);
-        let stream = new.source.stream(db).ok_or_else(|| Error::StreamNotFound(arn()))?;
+        let stream = new.source.stream(db, place).ok_or_else(|| Error::StreamNotFound(arn()))?;
         let same = |mapping: &Mapping| mapping.source == new.source && mapping.function == new.function;
         if let Some((_, mapping)) = self.resources().into_iter().find(|(_, mapping)| same(mapping)) {
             return Err(Error::Exists { uuid: mapping.uuid, function: mapping.function, source_arn: arn() });
         }
-        let from = new.starting.resolve(db, &stream)?;
+        let from = stream.position(db, place, new.starting)?;
         let NewMapping { function, source, starting, settings, enabled } = new;
         let mapping = Mapping { uuid: names::random_uuid(db), function, source, starting, from, settings, enabled };
         let resource = self.put(&mapping, Expected::Absent).await?;
@@ -112,6 +114,14 @@ impl Triggers {
         let status = TriggerStatus { state: State::Creating, ..running.trigger.status(&resource, mapping.clone()) };
         self.running().insert(mapping.uuid, running);
         Ok(status)
+    }
+
+    /// Whether what is to know of records that are given up is there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check_destination(&self, settings: &Settings) -> Result<(), Error> {
+        settings.on_failure.as_deref().map_or(Ok(()), |arn| self.world.post.check(arn)).map_err(Error::Invalid)
     }
 
     /// Changes a trigger's function, settings, or whether it is enabled; takes effect with the next batch.
@@ -125,7 +135,10 @@ impl Triggers {
         change(&mut changed);
         // What it reads and from where is fixed when it is created.
         let Mapping { function, settings, enabled, .. } = changed;
-        settings.check()?;
+        settings.check_for(&before.source)?;
+        if settings.on_failure != before.settings.on_failure {
+            self.check_destination(&settings)?;
+        }
         let state = match (before.enabled, enabled) {
             (false, true) => State::Enabling,
             (true, false) => State::Disabling,

@@ -8,4 +8,4 @@ pub mod time;
 mod write;
 
 pub use names::Place;
-pub use write::{Array, Object, image, item, string, value};
+pub use write::{Array, Object, binary, image, item, string, value};

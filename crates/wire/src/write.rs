@@ -192,7 +192,7 @@ fn plain(out: &mut Vec<u8>, text: impl Display) {
     out.push(b'"');
 }
 
-fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);

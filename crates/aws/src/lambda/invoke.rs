@@ -65,7 +65,7 @@ pub(crate) fn invoke(call: &Call<'_>) -> Result<Step, Fault> {
     }
     let payload = payload(call.body)?;
     let client_context = client_context(call.headers)?;
-    let invocation = Invocation { payload, client_context, depth };
+    let invocation = Invocation { payload, client_context, depth, request_id: None };
     if kind == Type::Event {
         return later(async move { event(&control, &place, &function.name, invocation).await });
     }

@@ -199,15 +199,16 @@ impl Start<'_> {
             return Err(invalid("Tags of event source mappings do not work here"));
         }
         let arn = self.source.as_deref().ok_or_else(|| invalid("Unrecognized event source."))?;
-        match arn.split(':').nth(2).filter(|_| arn.starts_with("arn:")) {
-            Some("dynamodb") => {}
+        let is_kinesis = match arn.split(':').nth(2).filter(|_| arn.starts_with("arn:")) {
+            Some("dynamodb") => false,
+            Some("kinesis") => true,
             Some(service) => {
                 return Err(invalid(format!(
-                    "Event sources of {service} do not work here, only streams of tables: {arn}"
+                    "Event sources of {service} do not work here, only streams of tables and of Kinesis: {arn}"
                 )));
             }
             None => return Err(invalid("Unrecognized event source.")),
-        }
+        };
         let starting = match self.position.as_deref() {
             None => {
                 // With a full stop and another type than all complaints like it: as AWS has it.
@@ -216,14 +217,24 @@ impl Start<'_> {
             }
             Some("TRIM_HORIZON") => StartingPosition::TrimHorizon,
             Some("LATEST") => StartingPosition::Latest,
+            Some(_) if is_kinesis => StartingPosition::AtTimestamp(self.timestamp_ms()?),
             Some(_) => return Err(invalid(format!("Unsupported starting position for arn type: {arn}"))),
         };
-        if self.timestamp.is_some() {
+        if self.timestamp.is_some() && !matches!(starting, StartingPosition::AtTimestamp(_)) {
             return Err(invalid("Timestamp only valid with StartingPosition AT_TIMESTAMP"));
         }
         let source = Source::of_arn(&call.door.db, &call.door.config.place, arn);
         let source = source.ok_or_else(|| invalid(format!("Stream not found: {arn}")))?;
         Ok((source, starting))
+    }
+
+    /// Where AT_TIMESTAMP starts.
+    fn timestamp_ms(&self) -> Result<u64, Fault> {
+        let seconds = self.timestamp.as_ref().map(|timestamp| timestamp.0);
+        let seconds =
+            seconds.ok_or_else(|| invalid("Timestamp must be provided with StartingPosition AT_TIMESTAMP"))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no moment is another one")]
+        Ok((seconds * 1000.0) as u64)
     }
 }
 
@@ -330,6 +341,9 @@ fn shown(place: &Place, status: &TriggerStatus) -> Vec<u8> {
     let mut object = Object::new(&mut out);
     object.text("UUID", uuid);
     object.text("StartingPosition", starting.name());
+    if let StartingPosition::AtTimestamp(ms) = starting {
+        object.bare("StartingPositionTimestamp", time::seconds(*ms));
+    }
     object.bare("BatchSize", settings.batch_size);
     object.bare("MaximumBatchingWindowInSeconds", settings.batching_window_s);
     object.bare("ParallelizationFactor", settings.parallelization);

@@ -38,7 +38,7 @@ fn a_stream_is_created_described_listed_and_deleted() {
                 "CreateStream",
                 "{'StreamName':'clicks','StreamModeDetails':{'StreamMode':'ON_DEMAND'},'MaxRecordSizeInKiB':10240}",
             ),
-            ("DescribeStream", "{'StreamName':'orders'}"),
+            ("DescribeStream", "{'StreamName':'orders','StreamId':'12345678901234567890-123'}"),
             ("DescribeStream", "{'StreamName':'orders','Limit':1}"),
             ("DescribeStream", "{'StreamName':'orders','ExclusiveStartShardId':'shardId-000000000000','Limit':1}"),
             ("DescribeStreamSummary", "{'StreamARN':'arn:aws:kinesis:us-east-1:000000000000:stream/clicks'}"),

@@ -176,7 +176,7 @@ fn mappings_that_cannot_be_are_refused_as_lambda_does() {
         404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:000000000000:function:count:7"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unrecognized event source."}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unrecognized event source."}
-        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Event sources of sqs do not work here, only streams of tables: arn:aws:sqs:us-east-1:000000000000:q"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Event sources of sqs do not work here, only streams of tables and of Kinesis: arn:aws:sqs:us-east-1:000000000000:q"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Stream not found: arn:aws:dynamodb:us-east-1:000000000000:table/votes/stream/2020-01-01T00:00:00.000"}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."}
         400 x-amzn-errortype=ValidationException {"message":"1 validation error detected: Value '0' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"}
@@ -203,4 +203,36 @@ fn mappings_that_cannot_be_are_refused_as_lambda_does() {
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Unsupported DocumentDBEventSourceConfig parameter for given event source mapping type."}
         400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Tags of event source mappings do not work here"}
         400 x-amzn-errortype=SerializationException {"message":"STRING_VALUE cannot be converted to Integer"}"#]].assert_eq(&cases.join("\n"));
+}
+
+#[test]
+fn a_kinesis_stream_feeds_a_function_and_starts_at_a_time_too() {
+    let house = House::functional(Vec::new());
+    create(&house, "count");
+    house.kinesis("CreateStream", "{'StreamName':'deltas','ShardCount':1}");
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/deltas";
+    let post = |rest: &str| {
+        let body = format!("{{'FunctionName':'count','EventSourceArn':'{arn}',{rest}}}");
+        house.rest("POST", MAPPINGS, &[], &body)
+    };
+    let at = "'StartingPosition':'AT_TIMESTAMP'";
+    let created = post(&format!("{at},'StartingPositionTimestamp':1700000000.25"));
+    let path = format!("{MAPPINGS}/{}", uuid(&created));
+    let lines = [
+        created,
+        settled(&house, &path),
+        post(at),
+        post("'StartingPosition':'LATEST','StartingPositionTimestamp':1"),
+        post(r"'StartingPosition':'LATEST','FilterCriteria':{'Filters':[{'Pattern':'{\u0022data\u0022:[\u0022a\u0022]}'}]}"),
+        post("'StartingPosition':'LATEST','DestinationConfig':{'OnFailure':{'Destination':'arn:aws:s3:::letters'}}"),
+        house.rest("POST", MAPPINGS, &[], "{'FunctionName':'count','EventSourceArn':'arn:aws:kinesis:us-east-1:000000000000:stream/none','StartingPosition':'LATEST'}"),
+    ];
+    expect![[r#"
+        202 {"UUID":"UUID","StartingPosition":"AT_TIMESTAMP","StartingPositionTimestamp":1700000000.250,"BatchSize":100,"MaximumBatchingWindowInSeconds":0,"ParallelizationFactor":1,"EventSourceArn":"STREAM","FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count","LastModified":1700000000.000,"LastProcessingResult":"No records processed","State":"Creating","StateTransitionReason":"User action","DestinationConfig":{"OnFailure":{}},"MaximumRecordAgeInSeconds":-1,"BisectBatchOnFunctionError":false,"MaximumRetryAttempts":-1,"TumblingWindowInSeconds":0,"FunctionResponseTypes":[],"EventSourceMappingArn":"arn:aws:lambda:us-east-1:000000000000:event-source-mapping:UUID"}
+        200 {"UUID":"UUID","StartingPosition":"AT_TIMESTAMP","StartingPositionTimestamp":1700000000.250,"BatchSize":100,"MaximumBatchingWindowInSeconds":0,"ParallelizationFactor":1,"EventSourceArn":"STREAM","FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count","LastModified":1700000000.000,"LastProcessingResult":"No records processed","State":"Enabled","StateTransitionReason":"User action","DestinationConfig":{"OnFailure":{}},"MaximumRecordAgeInSeconds":-1,"BisectBatchOnFunctionError":false,"MaximumRetryAttempts":-1,"TumblingWindowInSeconds":0,"FunctionResponseTypes":[],"EventSourceMappingArn":"arn:aws:lambda:us-east-1:000000000000:event-source-mapping:UUID"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Timestamp must be provided with StartingPosition AT_TIMESTAMP"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Timestamp only valid with StartingPosition AT_TIMESTAMP"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Invalid filter pattern definition."}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"the on-failure destination is the bucket letters, which does not exist"}
+        400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"Stream not found: arn:aws:kinesis:us-east-1:000000000000:stream/none"}"#]].assert_eq(&lines.map(|line| plain(&line, arn)).join("\n"));
 }

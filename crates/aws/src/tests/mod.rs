@@ -24,6 +24,7 @@ use db::{Db, Env, Options, SimStore, env::sim::World};
 use expect_test::Expect;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use s3::Buckets;
 use script::Script;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -93,7 +94,9 @@ impl House {
         let script = Arc::new(Script::default());
         let config = house.door.0.config.clone();
         let settings = control::Settings::new(house._dir.path());
-        let control = Control::start(house.db.clone(), script.clone(), config.place.clone(), settings);
+        let buckets = Buckets::open(house.db.clone(), &Env::real(), house._dir.path(), &config.place.region);
+        let buckets = buckets.expect("buckets open");
+        let control = Control::start(house.db.clone(), buckets, script.clone(), config.place.clone(), settings);
         let control = house.runtime.block_on(control).expect("control starts");
         house.door = Door::with_control(house.db.clone(), config, control.clone());
         house.control = Some((control, script));

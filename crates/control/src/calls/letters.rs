@@ -1,16 +1,20 @@
-//! Where calls end that were given up: the triggers' table of letters, in place of the queues and topics that a
-//! `DeadLetterConfig` names. A letter says why, and has the whole payload, in parts where one item cannot hold it.
+//! Where calls end that were given up: the bucket that a destination names, or the triggers' table of letters, in place of
+//! queues and topics. A letter says why, and has the whole payload, in parts where one item cannot hold it.
 
 use super::waiting::Waiting;
-use db::{Row, Table};
-use item::{Item, Key, KeyValue, Number, Value};
+use crate::Outcome;
+use item::{Item, Number, Value};
+use serde_json::{Value as Json, json};
+use triggers::{Object, Parcel};
+use wire::Place;
 
 /// Bytes of payload in one item, which may have 400 KB.
 const PART_BYTES_MAX: usize = 300 << 10;
 
 /// What there is to say about a call that was given up.
 pub(crate) struct Letter<'a> {
-    /// ARN of the queue or topic.
+    pub place: &'a Place,
+    /// ARN of the queue, topic or bucket.
     pub destination: &'a str,
     /// `function` or `schedule`, and which.
     pub owner: (&'static str, &'a str),
@@ -19,25 +23,79 @@ pub(crate) struct Letter<'a> {
     /// Calls that failed.
     pub attempts: u32,
     pub error: &'a str,
+    /// What the last call came to, if there was one.
+    pub outcome: Option<&'a Outcome>,
     pub now_ms: u64,
 }
 
 impl Letter<'_> {
-    /// The items of a letter, in the form of the triggers' letters: the first one has the reason, those after it the rest of
-    /// a long payload.
-    pub fn rows(&self, table: &Table) -> Vec<Row> {
+    /// As it will be kept.
+    pub fn parcel(&self) -> Parcel {
+        match triggers::bucket_of(self.destination) {
+            Some(bucket) => Parcel::Object(Object {
+                bucket: bucket.to_owned(),
+                key: self.object_key(),
+                document: self.document().to_string(),
+                head: self.item(self.reason(1), self.id()),
+            }),
+            None => Parcel::Items(self.items()),
+        }
+    }
+
+    /// In the form of the triggers' letters: the first item has the reason, those after it the rest of a long payload.
+    fn items(&self) -> Vec<Item> {
         let parts = parts(&self.waiting.invocation.payload);
-        let id = format!("{}-{}", self.created(), self.waiting.id);
-        let row = |(at, part): (usize, &Value)| {
-            let id = if at == 0 { id.clone() } else { format!("{id}#part{:03}", at + 1) };
-            let mut item = if at == 0 { self.reason(parts.len()) } else { Item::new() };
-            item.insert("destination", Value::S(self.destination.to_owned()));
-            item.insert("id", Value::S(id.clone()));
-            item.insert("message", part.clone());
-            let key = Key { partition: KeyValue::S(self.destination.to_owned()), sort: Some(KeyValue::S(id)) };
-            Row { table: table.id, key, new: Some(item) }
+        let count = parts.len();
+        let item = |(at, part): (usize, Value)| {
+            let mut item = match at {
+                0 => self.item(self.reason(count), self.id()),
+                _ => self.item(Item::new(), format!("{}#part{:03}", self.id(), at + 1)),
+            };
+            item.insert("message", part);
+            item
         };
-        parts.iter().enumerate().map(row).collect()
+        parts.into_iter().enumerate().map(item).collect()
+    }
+
+    /// With the attributes of the table's key.
+    fn item(&self, mut item: Item, id: String) -> Item {
+        item.insert("destination", Value::S(self.destination.to_owned()));
+        item.insert("id", Value::S(id));
+        item
+    }
+
+    fn id(&self) -> String {
+        format!("{}-{}", self.created(), self.waiting.id)
+    }
+
+    /// As AWS makes it: `aws/lambda/async/FUNCTION/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID`. The call's own id is a random one.
+    fn object_key(&self) -> String {
+        let dated = triggers::dated(self.now_ms, &self.waiting.id);
+        format!("aws/lambda/async/{}/{dated}", self.waiting.function)
+    }
+
+    /// The invocation record that AWS sends to destinations.
+    fn document(&self) -> Json {
+        let function = self.place.arn("lambda", &format!("function:{}:$LATEST", self.waiting.function));
+        let mut document = json!({
+            "version": "1.0",
+            "timestamp": self.created(),
+            "requestContext": {
+                "requestId": self.waiting.id,
+                "functionArn": function,
+                "condition": self.condition,
+                "approximateInvokeCount": self.attempts,
+            },
+            "requestPayload": json_of(&self.waiting.invocation.payload),
+        });
+        if let Some(outcome) = self.outcome {
+            let context = json!({
+                "statusCode": 200, "executedVersion": "$LATEST", "functionError": outcome.error,
+            });
+            document["responseContext"] = context;
+            document["responsePayload"] = json_of(&outcome.payload);
+        }
+        document
     }
 
     fn created(&self) -> String {
@@ -66,6 +124,11 @@ impl Letter<'_> {
         }
         item
     }
+}
+
+/// What is no JSON stands as a text.
+fn json_of(payload: &[u8]) -> Json {
+    serde_json::from_slice(payload).unwrap_or_else(|_| Json::String(String::from_utf8_lossy(payload).into_owned()))
 }
 
 /// The payload as texts that each fit an item; one binary value where it is no text.

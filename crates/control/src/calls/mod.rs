@@ -23,6 +23,9 @@ use tokio::{
     task::JoinHandle,
 };
 
+use triggers::Post;
+use wire::Place;
+
 pub use verdict::{Condition, Delays};
 pub(crate) use waiting::Waiting;
 
@@ -161,6 +164,8 @@ impl Counts {
 /// What all queues share.
 pub(crate) struct Context {
     pub db: Db,
+    pub place: Place,
+    pub post: Post,
     pub runner: Arc<dyn Runner>,
     pub settings: CallSettings,
     pub stopping: watch::Receiver<bool>,

@@ -8,14 +8,15 @@ use super::{
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
 };
-use crate::{Error, Events, InvokeError, Outcome, blocking, keep};
-use db::{FollowerId, Row};
+use crate::{Error, Events, Invocation, InvokeError, Outcome, blocking, keep};
+use db::FollowerId;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::{sync::Notify, task::JoinSet};
+use triggers::{Parcel, PostError};
 
 /// Rows read at once at start; each may have a megabyte.
 const PAGE_ROWS: usize = 16;
@@ -98,7 +99,7 @@ impl Queue {
         let bytes = value.len() as u64;
         self.reserve(bytes)?;
         state.push((key.clone(), Some(value)));
-        let committed = keep::commit(&self.context.db, self.id, state, Vec::new()).await;
+        let committed = keep::commit(&self.context.db, self.id, state).await;
         let mut index = self.index();
         match committed {
             Ok(()) => {
@@ -196,7 +197,7 @@ impl Queue {
             Ok(waiting) => waiting,
             Err(error) => {
                 tracing::error!("a call of {} {} is dropped: {error}", self.owner.kind(), self.owner.name());
-                return self.end(&key, bytes, Vec::new(), Vec::new(), None).await;
+                return self.end(&key, bytes, Vec::new(), None, None).await;
             }
         };
         let (verdict, answer) = self.try_once(&waiting).await;
@@ -219,9 +220,22 @@ impl Queue {
             return (Verdict::GiveUp(Condition::RecursionDetected), None);
         }
         self.index().counts.calls += 1;
-        let answer = self.context.runner.call(&waiting.function, waiting.invocation.clone()).await;
+        let answer = self.context.runner.call(&waiting.function, self.invocation(waiting)).await;
         let verdict = policy.judge(waiting, &answer, &self.context.settings.delays, self.context.db.now_ms());
         (verdict, Some(answer))
+    }
+
+    /// The call as this try makes it: a schedule's input may name the try's number. Tries that a function failed are the
+    /// function's affair; EventBridge Scheduler delivers anew only what found no room.
+    fn invocation(&self, waiting: &Waiting) -> Invocation {
+        let mut invocation = waiting.invocation.clone();
+        if let Owner::Schedule(key) = &self.owner
+            && let Some(schedule) = self.context.schedule(key)
+        {
+            let attempt = waiting.refusals.saturating_add(1);
+            invocation.payload = clock::attempted(schedule.definition.service, &invocation.payload, attempt);
+        }
+        invocation
     }
 
     async fn carry_out(&self, call: Call, verdict: Verdict, answer: Option<Result<Outcome, InvokeError>>) {
@@ -239,10 +253,11 @@ impl Queue {
                 let reason = if ended.error.is_empty() { condition.name() } else { &ended.error };
                 let (kind, name) = (self.owner.kind(), self.owner.name());
                 tracing::warn!("a call of {kind} {name} is given up ({}): {reason}", condition.name());
-                let rows = self.letter(&call.waiting, condition, reason, answer.as_ref()).await;
-                self.end(&call.key, call.bytes, state, rows, Some(&ended)).await;
+                let last = Waiting { invocation: self.invocation(&call.waiting), ..call.waiting.clone() };
+                let letter = self.letter(&last, condition, reason, answer.as_ref());
+                self.end(&call.key, call.bytes, state, letter, Some(&ended)).await;
             }
-            Verdict::Done | Verdict::Stay => self.end(&call.key, call.bytes, state, Vec::new(), Some(&ended)).await,
+            Verdict::Done | Verdict::Stay => self.end(&call.key, call.bytes, state, None, Some(&ended)).await,
         }
     }
 
@@ -250,7 +265,7 @@ impl Queue {
         let (kind, name, at) = (self.owner.kind(), self.owner.name(), wire::time::label(next.due_ms));
         tracing::info!("a call of {kind} {name} is tried again at {at}: {}", ended.error);
         state.push((call.key.clone(), Some(next.encode())));
-        if self.commit(state, Vec::new()).await {
+        if self.commit(state, None).await {
             let mut index = self.index();
             index.counts.count(ended.outcome, &ended.error, self.context.db.now_ms());
             if !index.removed {
@@ -261,9 +276,16 @@ impl Queue {
     }
 
     /// Removes a call that is done, with whatever its end leaves behind in the same entry.
-    async fn end(&self, key: &[u8], bytes: u64, mut state: Vec<keep::Change>, letter: Vec<Row>, ended: Option<&Ended>) {
+    async fn end(
+        &self,
+        key: &[u8],
+        bytes: u64,
+        mut state: Vec<keep::Change>,
+        letter: Option<Parcel>,
+        ended: Option<&Ended>,
+    ) {
         state.push((key.to_vec(), None));
-        let has_letter = !letter.is_empty();
+        let has_letter = letter.is_some();
         if self.commit(state, letter).await {
             let mut index = self.index();
             index.release(bytes);
@@ -277,15 +299,19 @@ impl Queue {
 
     /// Commits the end of a call, as soon as the database takes it. Where it takes nothing any more, the call stays and is
     /// made again after the next start.
-    async fn commit(&self, state: Vec<keep::Change>, rows: Vec<Row>) -> bool {
+    async fn commit(&self, state: Vec<keep::Change>, letter: Option<Parcel>) -> bool {
+        let Context { db, post, .. } = &*self.context;
+        let letter = letter.map(Arc::new);
         loop {
-            match keep::commit(&self.context.db, self.id, state.clone(), rows.clone()).await {
+            match keep::commit_with(db, post, self.id, state.clone(), letter.clone()).await {
                 Ok(()) => return true,
-                Err(db::Error::Busy | db::Error::NoSpace(_)) if !*self.context.stopping.borrow() => {
+                // The table of letters was deleted a moment ago: they get a new one.
+                Err(PostError::Db(db::Error::TableNotFound(_))) => {}
+                Err(PostError::Db(db::Error::Busy | db::Error::NoSpace(_))) if !*self.context.stopping.borrow() => {
                     tokio::time::sleep(COMMIT_AGAIN).await;
                 }
                 // The resource is gone, and with it the call.
-                Err(db::Error::FollowerNotFound(_)) => return true,
+                Err(PostError::Db(db::Error::FollowerNotFound(_))) => return true,
                 Err(error) => {
                     tracing::error!(
                         "the end of a call of {} {} was not kept: {error}; it will be made again",
@@ -321,15 +347,15 @@ impl Queue {
         }
     }
 
-    /// The items that tell of a call that was given up, if anybody wants to know. A call that a function failed is the
+    /// What tells of a call that was given up, if anybody wants to know. A call that a function failed is the
     /// function's affair, one that was not made is its schedule's.
-    async fn letter(
+    fn letter(
         &self,
         waiting: &Waiting,
         condition: Condition,
         error: &str,
         answer: Option<&Result<Outcome, InvokeError>>,
-    ) -> Vec<Row> {
+    ) -> Option<Parcel> {
         let Events { dead_letter, .. } = self.context.events_of(&waiting.function);
         let destination = match &self.owner {
             Owner::Schedule(key) if !matches!(answer, Some(Ok(_))) => {
@@ -337,20 +363,16 @@ impl Queue {
             }
             _ => dead_letter,
         };
-        let Some(destination) = destination else { return Vec::new() };
+        let destination = destination?;
         let owner = (self.owner.kind(), self.owner.name());
         let now_ms = self.context.db.now_ms();
         // One that found no room, or nobody, is no call.
         let attempts = waiting.failures + u32::from(matches!(answer, Some(Ok(_))));
         let condition = condition.name();
-        let letter = Letter { destination: &destination, owner, waiting, condition, attempts, error, now_ms };
-        match triggers::dead_letters(&self.context.db).await {
-            Ok(table) => letter.rows(&table),
-            Err(why) => {
-                tracing::error!("no dead letter is written: {why}");
-                Vec::new()
-            }
-        }
+        let (place, outcome) = (&self.context.place, answer.and_then(|answer| answer.as_ref().ok()));
+        let letter =
+            Letter { place, destination: &destination, owner, waiting, condition, attempts, error, outcome, now_ms };
+        Some(letter.parcel())
     }
 }
 

@@ -146,7 +146,7 @@ mod tests {
 
     /// Tries a call again and again, each time when it is due, with these answers; the last one for ever.
     fn check(policy: &Policy, answers: &[&str], expected: &Expect) {
-        let invocation = Invocation { payload: Bytes::new(), client_context: None, depth: 0 };
+        let invocation = Invocation { payload: Bytes::new(), client_context: None, depth: 0, request_id: None };
         let mut waiting = Waiting::new("id".to_owned(), "f", invocation, 0);
         let mut lines = Vec::new();
         for at in 0..500 {

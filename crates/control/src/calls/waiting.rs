@@ -10,7 +10,7 @@ use item::codec;
 /// Calls lie under these in the state of their owner.
 pub(crate) const PREFIX: &[u8] = b"call/";
 
-/// A call that waits.
+/// A call that waits. Its id is the request's: whoever asked was told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub id: String,
@@ -32,6 +32,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// A call to be made at once.
     pub fn new(id: String, function: &str, invocation: Invocation, now_ms: u64) -> Waiting {
+        let invocation = Invocation { request_id: Some(id.clone()), ..invocation };
         Waiting {
             id,
             function: function.to_owned(),
@@ -51,7 +52,7 @@ impl Waiting {
 
     /// What it is stored as.
     pub fn encode(&self) -> Vec<u8> {
-        let Invocation { payload, client_context, depth } = &self.invocation;
+        let Invocation { payload, client_context, depth, request_id: _ } = &self.invocation;
         let item = Body::default()
             .text("id", &self.id)
             .text("function", &self.function)
@@ -73,13 +74,15 @@ impl Waiting {
     pub fn decode(bytes: &[u8]) -> Result<Waiting, Malformed> {
         let item = codec::decode(bytes).map_err(|error| Malformed::new("call", error.what))?;
         let fields = Fields(&item);
+        let id = fields.text("id")?;
         let invocation = Invocation {
             payload: Bytes::copy_from_slice(fields.bytes("payload")?),
             client_context: fields.optional_text("client_context")?,
             depth: fields.number("depth")?,
+            request_id: Some(id.clone()),
         };
         Ok(Waiting {
-            id: fields.text("id")?,
+            id,
             function: fields.text("function")?,
             invocation,
             accepted_ms: fields.number("accepted_ms")?,

@@ -6,16 +6,20 @@ use serde_json::json;
 use wire::Place;
 
 /// Scheduler's name for a moment or a schedule in an input: it is replaced by what it stands for.
-const ATTRIBUTES: [&str; 4] = ["schedule-arn", "scheduled-time", "execution-id", "attempt-number"];
+const ATTRIBUTES: [&str; 3] = ["schedule-arn", "scheduled-time", "execution-id"];
+const ATTEMPT: &str = "attempt-number";
 
-/// The payload of the run `id` for a moment.
+/// The payload of the run `id` for a moment. The number of the attempt is not known yet: see [`attempted`].
 pub(crate) fn payload(schedule: &Schedule, place: &Place, id: &str, scheduled_ms: u64) -> Bytes {
     let definition = &schedule.definition;
     let (arn, time) = (definition.arn(place), seconds(scheduled_ms));
     match (&definition.input, definition.service) {
         (Some(input), Service::Rule) => Bytes::copy_from_slice(input.as_bytes()),
-        // The first attempt is the only one whose number is known when the input is written.
-        (Some(input), Service::Scheduler) => filled(input, [&arn, &time, id, "1"]).into(),
+        (Some(input), Service::Scheduler) => {
+            let values = [&arn, &time, id];
+            let filled = |text: String, (attribute, value): (&&str, &str)| fill(text, attribute, value);
+            ATTRIBUTES.iter().zip(values).fold(input.clone(), filled).into()
+        }
         (None, Service::Rule) => document("aws.events", (id, &arn, &time), place, &json!({})),
         // As recorded: Scheduler has a text where rules have an object.
         (None, Service::Scheduler) => document("aws.scheduler", (id, &arn, &time), place, &json!("{}")),
@@ -37,15 +41,17 @@ fn document(source: &str, (id, arn, time): (&str, &str, &str), place: &Place, de
     Bytes::from(document.to_string())
 }
 
-fn filled(input: &str, values: [&str; 4]) -> String {
-    let mut text = input.to_owned();
-    for (attribute, value) in ATTRIBUTES.iter().zip(values) {
-        let name = format!("<aws.scheduler.{attribute}>");
-        if text.contains(&name) {
-            text = text.replace(&name, value);
-        }
+/// A payload as the attempt of this number, from 1 on, delivers it.
+pub(crate) fn attempted(service: Service, payload: &Bytes, attempt: u32) -> Bytes {
+    match std::str::from_utf8(payload) {
+        Ok(text) if service == Service::Scheduler => fill(text.to_owned(), ATTEMPT, &attempt.to_string()).into(),
+        _ => payload.clone(),
     }
-    text
+}
+
+fn fill(text: String, attribute: &str, value: &str) -> String {
+    let name = format!("<aws.scheduler.{attribute}>");
+    if text.contains(&name) { text.replace(&name, value) } else { text }
 }
 
 /// `2026-11-20T13:00:00Z`.
@@ -69,6 +75,7 @@ mod tests {
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
         let schedule = Schedule::put(definition, None, 0);
         let found = payload(&schedule, &place, "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", 1_763_643_600_999);
+        let found = attempted(service, &found, 3);
         expected.assert_eq(std::str::from_utf8(&found).expect("JSON is text"));
     }
 
@@ -90,15 +97,15 @@ mod tests {
         );
         check(
             Service::Rule,
-            Some(r#"{"at": "<aws.scheduler.scheduled-time>"}"#),
-            &expect![[r#"{"at": "<aws.scheduler.scheduled-time>"}"#]],
+            Some(r#"{"at": "<aws.scheduler.scheduled-time>", "attempt": "<aws.scheduler.attempt-number>"}"#),
+            &expect![[r#"{"at": "<aws.scheduler.scheduled-time>", "attempt": "<aws.scheduler.attempt-number>"}"#]],
         );
         let all = r#"["<aws.scheduler.schedule-arn>", "<aws.scheduler.scheduled-time>", "<aws.scheduler.execution-id>", "<aws.scheduler.attempt-number>", "<aws.scheduler.other>"]"#;
         check(
             Service::Scheduler,
             Some(all),
             &expect![[
-                r#"["arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "2025-11-20T13:00:00Z", "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "1", "<aws.scheduler.other>"]"#
+                r#"["arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "2025-11-20T13:00:00Z", "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "3", "<aws.scheduler.other>"]"#
             ]],
         );
     }

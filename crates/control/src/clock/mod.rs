@@ -4,6 +4,8 @@
 mod due;
 mod event;
 
+pub(crate) use event::attempted;
+
 use crate::{
     Error, SCHEDULE, Schedule,
     calls::{Calls, Context, Owner, Waiting},
@@ -185,7 +187,7 @@ impl Clock {
             tracing::warn!("schedule {key} is due, but {why}; this run is skipped");
             kept.missed += 1;
         }
-        let committed = keep::commit(&self.context.db, entry.id, vec![kept.change()], Vec::new()).await;
+        let committed = keep::commit(&self.context.db, entry.id, vec![kept.change()]).await;
         committed.map_err(|error| Error::of(SCHEDULE, error)).map(|()| kept)
     }
 
@@ -194,7 +196,7 @@ impl Clock {
         let id = names::random_uuid(db);
         let scheduled_ms = u64::try_from(run_ms).unwrap_or(0);
         let payload: Bytes = event::payload(&entry.schedule, &self.place, &id, scheduled_ms);
-        let invocation = crate::Invocation { payload, client_context: None, depth: 0 };
+        let invocation = crate::Invocation { payload, client_context: None, depth: 0, request_id: None };
         let waiting = Waiting::new(id, &entry.schedule.definition.function, invocation, db.now_ms());
         let waiting = Waiting { scheduled_ms: Some(scheduled_ms), ..waiting };
         self.calls.accept(entry.id, Owner::Schedule(key.to_owned()), waiting, state).await

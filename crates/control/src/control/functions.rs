@@ -181,6 +181,9 @@ impl Inner {
     ) -> Result<Defined<FunctionDefinition>, Error> {
         definition.check()?;
         self.check_runtime(&definition.runtime)?;
+        let before = self.db.resource(FUNCTION, &definition.name).and_then(|found| read(&found).ok());
+        let before = before.and_then(|before| before.definition.events.dead_letter);
+        self.check_destination(before.as_deref(), definition.events.dead_letter.as_deref())?;
         let has_package = package.is_some();
         if let Some(package) = package {
             let (inner, runtime) = (self.clone(), definition.runtime.clone());

@@ -16,6 +16,7 @@ use crate::{
 };
 use db::{Db, Expected, Resource, ResourcePut};
 use functions::apply_all;
+use s3::Buckets;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -26,14 +27,14 @@ use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
 };
-use triggers::Triggers;
+use triggers::{Post, Triggers};
 use wire::Place;
 
 pub use functions::EVENT_BYTES_MAX;
 pub use notifications::NotificationStatus;
 pub use parameters::ParameterPage;
 pub use schedules::ScheduleStatus;
-pub use wanted::{Planned, Refused, Step, Wanted, WantedTrigger};
+pub use wanted::{Planned, Refused, Step, Wanted, WantedSource, WantedTrigger};
 
 /// How control runs.
 #[derive(Clone, Debug)]
@@ -79,6 +80,7 @@ struct Inner {
     code: CodeStore,
     calls: Arc<Calls>,
     clock: Arc<Clock>,
+    post: Post,
     triggers: Triggers,
     notifications: Notifications,
     /// Held while a definition changes: what runs is then changed in the same order.
@@ -93,12 +95,21 @@ impl Control {
     ///
     /// # Errors
     /// When the code store or stored state cannot be read.
-    pub async fn start(db: Db, runner: Arc<dyn Runner>, place: Place, settings: Settings) -> Result<Control, Error> {
+    pub async fn start(
+        db: Db,
+        buckets: Buckets,
+        runner: Arc<dyn Runner>,
+        place: Place,
+        settings: Settings,
+    ) -> Result<Control, Error> {
         let dir = settings.code;
         let code = blocking(move || CodeStore::open(dir, UNPACKED_BYTES_MAX)).await?;
         let (stopping, stop) = watch::channel(false);
+        let post = Post::new(db.clone(), buckets);
         let context = Arc::new(Context {
             db: db.clone(),
+            place: place.clone(),
+            post: post.clone(),
             runner: runner.clone(),
             settings: settings.calls,
             stopping: stop,
@@ -110,7 +121,7 @@ impl Control {
         // Functions first: what waits is called as soon as it is taken up.
         apply_all(&db, &*runner, &place, &code);
         let feed = Arc::new(Feed(runner.clone()));
-        let triggers = Triggers::start(db.clone(), place.clone(), feed, Handle::current());
+        let triggers = Triggers::start(db.clone(), post.clone(), place.clone(), feed, Handle::current());
         let notifications = Notifications::start(context, calls.clone(), place.clone());
         let (stop_patience, ticking) = (settings.stop_patience, Mutex::default());
         let control = Control(Arc::new(Inner {
@@ -120,6 +131,7 @@ impl Control {
             code,
             calls,
             clock,
+            post,
             triggers,
             notifications,
             changing,
@@ -178,6 +190,12 @@ impl Inner {
 
     async fn delete(&self, kind: &'static str, name: &str) -> Result<Arc<Resource>, Error> {
         self.db.delete_resource(kind, name).await.map_err(|error| Error::of(kind, error))
+    }
+
+    /// Whether a destination that was not there before is one that exists.
+    fn check_destination(&self, before: Option<&str>, after: Option<&str>) -> Result<(), Error> {
+        let new = after.filter(|after| before != Some(after));
+        new.map_or(Ok(()), |new| self.post.check(new)).map_err(|why| Error::invalid("deadLetterConfig", why))
     }
 
     fn resource(&self, kind: &'static str, name: &str) -> Result<Arc<Resource>, Error> {

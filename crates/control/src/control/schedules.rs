@@ -124,6 +124,8 @@ impl Inner {
         definition.check()?;
         let key = definition.key();
         let found = self.db.resource(SCHEDULE, &key).map(|found| read(&found)).transpose()?;
+        let before = found.as_ref().and_then(|found| found.definition.definition.dead_letter.as_deref());
+        self.check_destination(before, definition.dead_letter.as_deref())?;
         let expected = found.as_ref().map_or(Expected::Absent, |found| Expected::Revision(found.revision));
         let now_ms = i64::try_from(self.db.now_ms()).unwrap_or(i64::MAX);
         let schedule = Schedule::put(definition, found.as_ref().map(|found| &found.definition), now_ms);

@@ -25,22 +25,40 @@ pub struct Wanted {
     pub notifications: Vec<NotificationDefinition>,
 }
 
-/// A function fed by a table's stream. A function is fed once by each stream, so the two name the trigger.
+/// A function fed by a stream. A function is fed once by each stream, so the two name the trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedTrigger {
     pub function: String,
-    pub table: String,
+    pub source: WantedSource,
     /// Where it starts when it is created; one that exists goes on where it is.
     pub starting: StartingPosition,
     pub settings: triggers::Settings,
     pub enabled: bool,
 }
 
+/// The stream of a trigger, by the name that a template knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedSource {
+    /// The stream that the table of this name has now.
+    Table(String),
+    /// The Kinesis stream of this ARN.
+    Kinesis(String),
+}
+
+impl WantedSource {
+    fn name(&self) -> &str {
+        match self {
+            WantedSource::Table(name) => name,
+            WantedSource::Kinesis(arn) => kinesis::stream_name(arn).unwrap_or(arn),
+        }
+    }
+}
+
 impl WantedTrigger {
     /// How it is called in a plan.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{} from {}", self.function, self.table)
+        format!("{} from {}", self.function, self.source.name())
     }
 }
 
@@ -171,11 +189,18 @@ impl Control {
         Ok(step(found.map(|found| item(&found.definition)).as_ref(), &item(&wanted)))
     }
 
-    /// The table need not be there yet, nor the function if it is wanted, too.
+    /// The stream need not be there yet, nor the function if it is wanted, too.
     fn step_of_trigger(&self, trigger: &WantedTrigger, wanted: &Wanted) -> Result<Step, Error> {
         trigger.settings.check()?;
+        if matches!(trigger.source, WantedSource::Kinesis(_)) {
+            triggers::Filters::parse(&trigger.settings.filters)?.check_data()?;
+        }
+        let found = self.existing(trigger);
+        if found.as_ref().is_none_or(|found| found.settings.on_failure != trigger.settings.on_failure) {
+            self.0.triggers.check_destination(&trigger.settings)?;
+        }
         self.check_function(&trigger.function, wanted)?;
-        let Some(found) = self.existing(trigger) else { return Ok(Step::Create) };
+        let Some(found) = found else { return Ok(Step::Create) };
         let on = |enabled| Value::Bool(enabled);
         let (mut before, mut after) = (found.settings.to_item(), trigger.settings.to_item());
         before.insert("enabled", on(found.enabled));
@@ -200,29 +225,39 @@ impl Control {
         if is_wanted { Ok(()) } else { self.0.resource(FUNCTION, name).map(drop) }
     }
 
-    /// The trigger of this function on the table's stream of now.
+    /// The trigger of this function on the stream of now.
     fn existing(&self, wanted: &WantedTrigger) -> Option<Arc<Mapping>> {
-        let source = self.source(&wanted.table)?;
+        let source = self.source(&wanted.source)?;
         let mut all = self.0.triggers.status().into_iter().map(|status| status.mapping);
         all.find(|mapping| mapping.function == wanted.function && mapping.source == source)
     }
 
-    fn source(&self, table: &str) -> Option<Source> {
+    fn source(&self, wanted: &WantedSource) -> Option<Source> {
+        let table = match wanted {
+            WantedSource::Table(table) => table,
+            WantedSource::Kinesis(arn) => return Source::of_arn(&self.0.db, &self.0.place, arn),
+        };
         let streams = self.0.db.streams();
-        let open = streams.iter().rfind(|stream| stream.table_name == table && stream.closed.is_none());
+        let open = streams.iter().rfind(|stream| stream.table_name == *table && stream.closed.is_none());
         open.map(|stream| Source::of(stream))
     }
 
     async fn set_trigger(&self, wanted: WantedTrigger) -> Result<(), Error> {
         let existing = self.existing(&wanted);
-        let source = self.source(&wanted.table);
-        let WantedTrigger { function, table, starting, settings, enabled } = wanted;
+        let source = self.source(&wanted.source);
+        let WantedTrigger { function, source: named, starting, settings, enabled } = wanted;
         if let Some(existing) = existing {
             let change = move |mapping: &mut Mapping| (mapping.settings, mapping.enabled) = (settings, enabled);
             self.0.triggers.update(&existing.uuid, change).await?;
             return Ok(());
         }
-        let source = source.ok_or_else(|| Error::invalid("EventSourceArn", format!("table {table} has no stream")))?;
+        let source = source.ok_or_else(|| {
+            let missing = match named {
+                WantedSource::Table(table) => format!("table {table} has no stream"),
+                WantedSource::Kinesis(arn) => format!("there is no stream {arn}"),
+            };
+            Error::invalid("EventSourceArn", missing)
+        })?;
         self.0.triggers.create(NewMapping { function, source, starting, settings, enabled }).await?;
         Ok(())
     }
@@ -236,8 +271,7 @@ impl Control {
         };
         let all = self.0.triggers.status().into_iter().map(|status| status.mapping);
         for mapping in all.filter(|mapping| feeds(mapping) && !is_wanted(mapping)) {
-            let Source::Table { name: table, .. } = &mapping.source;
-            let name = format!("{} from {table} ({})", mapping.function, mapping.uuid);
+            let name = format!("{} from {} ({})", mapping.function, mapping.source.name(), mapping.uuid);
             plan.planned.push(Planned { kind: TRIGGER, name, step: Step::Left });
         }
     }

@@ -220,7 +220,7 @@ impl Follower {
         let db = &self.context.db;
         let Some(function) = db.resource(crate::FUNCTION, &call.function) else { return self.drop_call(&call) };
         let Call { function: name, payload, depth } = &call;
-        let invocation = Invocation { payload: payload.clone(), client_context: None, depth: *depth };
+        let invocation = Invocation { payload: payload.clone(), client_context: None, depth: *depth, request_id: None };
         let waiting = Waiting::new(names::random_uuid(db), name, invocation, db.now_ms());
         let owner = Owner::Function(name.clone());
         match self.calls.accept(function.id, owner, waiting, Vec::new()).await {

@@ -133,6 +133,24 @@ fn a_schedule_shows_what_comes_and_what_came() {
 }
 
 #[test]
+fn an_input_names_the_attempt_that_delivers_it() {
+    let world = World::new();
+    world.live(async |life| {
+        life.function("count").await;
+        let input = Some(r#""attempt <aws.scheduler.attempt-number>""#.to_owned());
+        life.control.create_schedule(ScheduleDefinition { input, ..hourly("h") }).await.expect("created");
+        // One that found no room is delivered anew; one that the function failed is the same delivery.
+        life.script.answer(&[Scripted::Busy, Scripted::Fails]);
+        life.control.run_schedule_now("schedule/default/h").await.expect("it exists");
+        assert_eq!(life.told(1).await, [r#"call count "attempt 1""#]);
+        life.advance(1000);
+        assert_eq!(life.told(1).await, [r#"call count "attempt 2""#]);
+        life.advance(MINUTE);
+        assert_eq!(life.told(1).await, [r#"call count "attempt 2""#]);
+    });
+}
+
+#[test]
 fn a_schedule_that_is_over_is_deleted_if_it_says_so() {
     let world = World::new();
     world.live(async |life| {

@@ -3,6 +3,7 @@
 use super::{Life, MINUTE, Scripted, World, event};
 use crate::{Code, Error, Events, FunctionDefinition, Invocation};
 use bytes::Bytes;
+use expect_test::expect;
 use item::{Item, Value};
 
 /// All letters, oldest first.
@@ -171,5 +172,65 @@ fn events_go_with_their_function_and_stop_waits_for_what_is_under_way() {
         let told = life.quiet().await;
         assert!(told.len() <= 2, "done before the stop, or called now: {told:?}");
         idle(&life, "count").await;
+    });
+}
+
+const BUCKET: &str = "arn:aws:s3:::letters";
+
+/// The one object of the bucket: its key and its document.
+fn object(life: &Life) -> (String, serde_json::Value) {
+    let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 10 };
+    let mut entries = life.buckets.list("letters", &all).expect("listed").entries;
+    let Some(s3::Entry::One(object)) = entries.pop().filter(|_| entries.is_empty()) else { panic!("{entries:?}") };
+    let (_, blob) = life.buckets.open_object("letters", &object.key).expect("it is there");
+    (object.key, serde_json::from_reader(blob.expect("it has bytes").reader()).expect("JSON"))
+}
+
+fn into_bucket(name: &str) -> FunctionDefinition {
+    let events = Events { dead_letter: Some(BUCKET.to_owned()), retry_attempts: 0, ..Events::default() };
+    FunctionDefinition { events, ..with_letters(name) }
+}
+
+#[test]
+fn a_letter_for_a_bucket_is_an_object_named_as_on_aws_with_the_record_of_the_invocation() {
+    let world = World::new();
+    world.live(async |life| {
+        life.buckets.create("letters", None).expect("created");
+        life.define(into_bucket("count")).await;
+        life.script.answer(&[Scripted::Fails]);
+        let id = life.control.invoke_event("count", event("a vote")).await.expect("accepted");
+        life.told(1).await;
+        idle(&life, "count").await;
+        let (key, document) = object(&life);
+        assert_eq!(key, format!("aws/lambda/async/count/2026/01/01/2026-01-01T00.00.00-{id}"));
+        expect![[r#"{"requestContext":{"approximateInvokeCount":1,"condition":"RetriesExhausted","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","requestId":"ID"},"requestPayload":"a vote","responseContext":{"executedVersion":"$LATEST","functionError":"Unhandled","statusCode":200},"responsePayload":{"errorMessage":"no"},"timestamp":"2026-01-01T00:00:00.000Z","version":"1.0"}"#]].assert_eq(&document.to_string().replace(&id, "ID"));
+        assert_eq!(letters(&life), []);
+        assert_eq!(life.control.events("count").expect("it exists").0.dead_letters, 1);
+    });
+}
+
+#[test]
+fn a_bucket_for_letters_must_be_there_and_one_that_goes_later_costs_none() {
+    let world = World::new();
+    world.live(async |life| {
+        let folder = || crate::Package::Folder(std::env::temp_dir());
+        let refused = life.control.create_function(into_bucket("count"), folder()).await.expect_err("there is none");
+        assert_eq!(refused.to_string(), "the on-failure destination is the bucket letters, which does not exist");
+        life.buckets.create("letters", None).expect("created");
+        life.define(into_bucket("count")).await;
+        life.buckets.delete_bucket("letters").expect("deleted");
+        // What it had may stay, though something else changes.
+        let described = |definition: &mut FunctionDefinition| definition.description = "counts".to_owned();
+        life.control.update_function("count", None, described, None).await.expect("updated");
+        life.script.take();
+        life.script.answer(&[Scripted::Fails]);
+        life.control.invoke_event("count", event("a vote")).await.expect("accepted");
+        life.told(1).await;
+        idle(&life, "count").await;
+        let letters = letters(&life);
+        let note = "the letter is kept here, for the bucket letters does not exist";
+        assert_eq!(["destination", "note"].map(|name| text(&letters[0], name)), [BUCKET, note]);
+        let document: serde_json::Value = serde_json::from_str(&text(&letters[0], "message")).expect("JSON");
+        assert_eq!(document["requestPayload"], "a vote");
     });
 }

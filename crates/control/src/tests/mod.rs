@@ -15,6 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use db::{Db, Env, Options, env::Clock};
+use s3::Buckets;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -139,6 +140,7 @@ pub struct World {
 /// One life of control.
 pub struct Life {
     pub db: Db,
+    pub buckets: Buckets,
     pub control: Control,
     pub script: Arc<Script>,
     pub hands: Arc<Hands>,
@@ -175,8 +177,10 @@ impl World {
             let settings =
                 Settings { code: self.code(), calls: self.calls.clone(), stop_patience: Duration::from_secs(5) };
             let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-            let control = Control::start(db.clone(), self.script.clone(), place, settings).await.expect("it starts");
-            work(Life { db, control, script: self.script.clone(), hands: self.hands.clone() }).await
+            let buckets = Buckets::open(db.clone(), &env, self.dir.path(), "us-east-1").expect("they open");
+            let control = Control::start(db.clone(), buckets.clone(), self.script.clone(), place, settings);
+            let control = control.await.expect("it starts");
+            work(Life { db, buckets, control, script: self.script.clone(), hands: self.hands.clone() }).await
         })
     }
 }
@@ -245,5 +249,5 @@ impl Life {
 
 /// An event that says this.
 pub fn event(text: &str) -> Invocation {
-    Invocation { payload: Bytes::from(format!("{text:?}")), client_context: None, depth: 0 }
+    Invocation { payload: Bytes::from(format!("{text:?}")), client_context: None, depth: 0, request_id: None }
 }

@@ -2,7 +2,6 @@
 
 use super::{Life, MINUTE, Scripted, World};
 use crate::{Error, NotificationDefinition, Origin};
-use db::Env;
 use expect_test::expect;
 use s3::{Buckets, Expectation, Put, Target};
 use serde_json::Value;
@@ -15,11 +14,9 @@ fn through(depth: u8) -> item::Origin {
 impl World {
     /// A bucket, whose objects are told of as a target says.
     async fn bucket(&self, life: &Life, targets: &[Target]) -> Buckets {
-        let env = Env { clock: self.hands.clone(), ..Env::real() };
-        let buckets = Buckets::open(life.db.clone(), &env, self.dir.path(), "us-east-1").expect("it opens");
-        buckets.ensure("cats").expect("it is there");
+        life.buckets.ensure("cats").expect("it is there");
         tell(life, targets).await.expect("told");
-        buckets
+        life.buckets.clone()
     }
 }
 

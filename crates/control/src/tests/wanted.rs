@@ -3,7 +3,7 @@
 use super::{Life, World, definitions::function};
 use crate::{
     Origin, Package, ParameterDefinition, ParameterType, Planned, Refused, ScheduleDefinition, Service, Step, Wanted,
-    WantedTrigger,
+    WantedSource, WantedTrigger,
 };
 use db::{StreamViewType, TableSpec};
 use expect_test::{Expect, expect};
@@ -19,7 +19,7 @@ fn wanted() -> Wanted {
         parameters: vec![ParameterDefinition::new("/limit", ParameterType::String, "40")],
         triggers: vec![WantedTrigger {
             function: "count".to_owned(),
-            table: "votes".to_owned(),
+            source: WantedSource::Table("votes".to_owned()),
             starting: StartingPosition::TrimHorizon,
             settings: triggers::Settings::default(),
             enabled: true,

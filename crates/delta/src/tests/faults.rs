@@ -233,11 +233,15 @@ fn texts_that_are_not_utf_8_are_refused() {
     "#]],
     );
     refuse(
-        &[b"PK,name\n1,Ana\n3,Bj\xF6rn\n"],
+        &[b"PK,name\n1,Ana\n3,Bj\xF6rn\n4,\xFF\n"],
         expect![[r#"
-        next0.gz, row 2: column name is not UTF-8; export in UTF-8
+        next0.gz, row 2, byte 18 of the text: the text is not UTF-8; export in UTF-8
     "#]],
     );
+    // Also where nobody would ever see it.
+    let place = Place::new();
+    let bad = place.export("bad", &[b"PK,name\n1,Ana\n3,Bj\xF6rn\n"]);
+    assert!(matches!(place.full(&place.config(), Some(&bad), &bad, "full"), Err(Error::Export(_))));
 }
 
 #[test]

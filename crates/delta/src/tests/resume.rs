@@ -80,14 +80,12 @@ fn progress_goes_on_to_the_end_of_each_phase() {
     let report = |progress: Progress| seen.lock().unwrap().push(progress);
     let never = AtomicBool::new(false);
     let watch = Watch { report: &report, cancelled: &never };
-    let delta = full(&place.config(), Some(&previous), &next, &place.output("full"), watch).unwrap();
+    full(&place.config(), Some(&previous), &next, &place.output("full"), watch).unwrap();
     let seen = seen.into_inner().unwrap();
     for phase in [Phase::Reading, Phase::Comparing, Phase::Writing] {
         let of: Vec<&Progress> = seen.iter().filter(|progress| progress.phase == phase).collect();
         assert!(of.iter().all(|progress| progress.done <= progress.total), "{of:?}");
-        let end = of.iter().map(|progress| progress.done).max().unwrap();
-        let expected = if phase == Phase::Writing { delta.statistics.operations() } else { of[0].total };
-        assert_eq!(end, expected, "{phase:?}");
+        assert!(of.iter().any(|progress| progress.done == progress.total), "{phase:?}: {of:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A real browser on the console's pages: `crates/it/browser` watches them move without a reload, and presses their
 //! buttons.
 
-use it::{program::Run, tools};
+use it::{folder::Folder, program::Run, tools};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -22,6 +22,13 @@ fn a_number_on_the_dashboard_changes_after_a_put() {
     tools::copy_folder(&tools::root().join("examples/votes"), folder.path());
     let program = Run::up(folder.path()).start();
     browse("dashboard.mjs", &program.endpoint());
+}
+
+#[test]
+fn the_pages_of_a_real_function_move_after_a_put() {
+    let folder = Folder::example("votes");
+    let program = folder.up("handler.yaml");
+    browse("running.mjs", &program.endpoint());
 }
 
 /// The console's example, which ends with the test.

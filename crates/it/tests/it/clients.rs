@@ -118,6 +118,28 @@ fn the_aws_command_line_reads_indexes_and_writes_transactions() {
 }
 
 #[test]
+fn the_aws_command_line_puts_records_into_streams_and_reads_them() {
+    let (_folder, program) = project();
+    let kinesis = |operation: &str, more: &[&str]| aws(&program, &[&["kinesis", operation][..], more].concat());
+    let name = ["--stream-name", "orders"];
+    kinesis("create-stream", &[&name[..], &["--shard-count", "1"]].concat());
+    kinesis("wait", &[&["stream-exists"][..], &name].concat());
+    kinesis("put-record", &[&name[..], &["--partition-key", "a", "--data", "b25l"]].concat());
+    let records = ["--records", "Data=dHdv,PartitionKey=b", "Data=dGhyZWU=,PartitionKey=c"];
+    assert_eq!(kinesis("put-records", &[&name[..], &records].concat())["FailedRecordCount"], 0);
+    let shard = ["--shard-id", "shardId-000000000000", "--shard-iterator-type", "TRIM_HORIZON"];
+    let place = kinesis("get-shard-iterator", &[&name[..], &shard].concat())["ShardIterator"].clone();
+    let page = kinesis("get-records", &["--shard-iterator", place.as_str().expect("an iterator")]);
+    let data: Vec<_> = page["Records"].as_array().into_iter().flatten().map(|record| record["Data"].clone()).collect();
+    assert_eq!(data, ["b25l", "dHdv", "dGhyZWU="]);
+    // One of them is the template's.
+    assert_eq!(kinesis("list-streams", &[])["StreamNames"], serde_json::json!(["clicks", "orders"]));
+    kinesis("delete-stream", &name);
+    kinesis("wait", &[&["stream-not-exists"][..], &name].concat());
+    assert_eq!(kinesis("list-streams", &[])["StreamNames"], serde_json::json!(["clicks"]));
+}
+
+#[test]
 fn the_aws_command_line_uploads_and_calls_functions_and_keeps_parameters() {
     let (folder, program) = project();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -1,35 +1,11 @@
 //! Functions as a person runs them: an unmodified handler fed by a table, killed in the middle, looked at and called.
 
-use it::{
-    client::Client,
-    program::{Program, Run},
-    tools, votes,
-    wait::until,
-};
+use it::{client::Client, folder::Folder, votes, wait::until};
 use serde_json::{Value, json};
-use std::{path::Path, process::Command, time::Duration};
-use tempfile::TempDir;
+use std::time::Duration;
 
 /// Longest wait; the first start makes a Python environment.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The example in a folder of its own, with Python environments that stay for the next run.
-fn example(name: &str) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    tools::copy_folder(&tools::root().join("examples").join(name), folder.path());
-    let pythons = tools::root().join("target/it-python");
-    let functions = folder.path().join(".streamfold/functions");
-    for dir in [&pythons, &functions] {
-        std::fs::create_dir_all(dir).expect("a folder can be made");
-    }
-    std::os::unix::fs::symlink(pythons, functions.join("python")).expect("a link can be made");
-    folder
-}
-
-fn up(folder: &Path, template: &str) -> Program {
-    // From its own folder, as a person would: every path is relative then.
-    Run::new(&["up", "--port", "0"]).arg(template).folder(folder).start()
-}
 
 fn vote(client: &mut Client, id: u32) {
     let region = ["NORTH", "SOUTH", "EAST"][id as usize % 3];
@@ -43,11 +19,103 @@ fn counted(client: &mut Client) -> u64 {
     client.scan("counted_votes").expect("the table can be read").iter().filter_map(number).sum()
 }
 
-/// Runs the command line against the server; answers what it printed on either side.
-fn streamfold(program: &Program, arguments: &[&str]) -> String {
-    let mut command = Command::new(it::program::binary());
-    let output = command.args(arguments).args(["--url", &program.endpoint()]).output().expect("it runs");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+const HANGS: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hangs:
+    Type: AWS::Serverless::Function
+    Properties: { FunctionName: hangs, CodeUri: hangs/, Handler: none, Runtime: provided.al2023, Timeout: 900 }
+";
+
+#[test]
+fn no_process_of_a_function_outlives_the_program() {
+    let folder = Folder::new();
+    folder.write("template.yaml", HANGS);
+    // One that would ask us for a call could end by itself once we are gone; this one does nothing of the kind.
+    folder.write_program("hangs/bootstrap", "#!/bin/sh\nexec sleep 900\n");
+    let program = folder.up("template.yaml");
+    assert_eq!(Client::new(program.port).invoke("hangs", "Event", &json!({})).0, 202);
+    let of_the_function = || folder.processes().into_iter().find(|id| *id != program.pid());
+    until("the function's process", PATIENCE, of_the_function);
+    program.kill();
+    until("its end with the program's", PATIENCE, || folder.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn what_a_function_started_ends_when_the_program_starts_again() {
+    let folder = Folder::new();
+    folder.write("template.yaml", HANGS);
+    folder.write_program("hangs/bootstrap", "#!/bin/sh\nsleep 900 &\nexec sleep 900\n");
+    let program = folder.up("template.yaml");
+    assert_eq!(Client::new(program.port).invoke("hangs", "Event", &json!({})).0, 202);
+    let both = || (folder.processes().len() == 3).then_some(());
+    until("the function's processes", PATIENCE, both);
+    program.kill();
+    // Nothing of the function runs by then, though the event that called it is still there.
+    folder.write_program("hangs/bootstrap", "#!/bin/sh\nexit 1\n");
+    let program = folder.up("template.yaml");
+    until("their end", PATIENCE, || (folder.processes() == [program.pid()]).then_some(()));
+}
+
+const RUST: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Records:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: records
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      BillingMode: PAY_PER_REQUEST
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+  Notes:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: notes
+      CodeUri: notes/
+      Handler: bootstrap
+      Runtime: provided.al2023
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: { OnFailure: { Type: SQS, Destination: 'arn:aws:sqs:us-east-1:000000000000:failed' } }
+      Events:
+        Records:
+          Type: DynamoDB
+          Properties: { Stream: !GetAtt Records.StreamArn, StartingPosition: TRIM_HORIZON }
+";
+
+#[test]
+fn a_function_in_rust_is_called_and_fed() {
+    let folder = Folder::new();
+    folder.write("template.yaml", RUST);
+    folder.add_bootstrap("notes");
+    let program = folder.up("template.yaml");
+    for line in ["Functions  notes  (provided.al2023, bootstrap)", "Triggers   records -> notes  (at most 100 records)"]
+    {
+        assert!(program.banner.contains(line), "{}", program.banner);
+    }
+    let mut client = Client::new(program.port);
+    assert_eq!(client.invoke("notes", "RequestResponse", &json!({})), (200, json!({ "function": "notes" })));
+    let (_, error) = client.invoke("notes", "RequestResponse", &json!({ "Records": [{}] }));
+    assert!(error["errorMessage"].as_str().is_some_and(|why| why.starts_with("not a record of ours")), "{error}");
+    let item = json!({ "id": { "S": "a" }, "n": { "N": "1" } });
+    client.call("PutItem", &json!({ "TableName": "records", "Item": item })).expect("written");
+    let taken =
+        || std::fs::read_to_string(folder.path().join("notes/effects.txt")).ok().filter(|text| !text.is_empty());
+    assert!(until("the record", PATIENCE, taken).starts_with("a 1 "));
+    let said = program.told(&["logs", "notes"]);
+    assert!(said.contains("REPORT RequestId: ") && said.contains("not a record of ours"), "{said}");
+    an_event_that_it_fails_goes_where_the_template_says(&mut client);
+}
+
+fn an_event_that_it_fails_goes_where_the_template_says(client: &mut Client) {
+    assert_eq!(client.invoke("notes", "Event", &json!({ "Records": [{ "wrong": 1 }] })).0, 202);
+    // Tried once, as the template has it: a second try would come after a minute.
+    let letter = || client.scan("dead_letters").ok()?.first().cloned();
+    let letter = until("the letter", Duration::from_secs(30), letter);
+    assert_eq!(letter["destination"]["S"], "arn:aws:sqs:us-east-1:000000000000:failed");
+    assert_eq!((&letter["function"]["S"], &letter["attempts"]["N"]), (&json!("notes"), &json!("1")));
+    assert!(letter["message"]["S"].as_str().is_some_and(|message| message.contains("wrong")), "{letter}");
 }
 
 /// One test, since all of it uses one Python environment, which the first start makes.
@@ -66,8 +134,8 @@ fn groups(client: &mut Client) -> Vec<(String, String)> {
 }
 
 fn groups_follow_their_messages() {
-    let folder = example("messages");
-    let program = up(folder.path(), "groups.yaml");
+    let folder = Folder::example("messages");
+    let program = folder.up("groups.yaml");
     let mut client = Client::new(program.port);
     let mut put = |pk: &str, sk: &str, message: &str| {
         let item = json!({
@@ -87,8 +155,8 @@ fn groups_follow_their_messages() {
 }
 
 fn an_unmodified_handler_counts_votes_across_a_kill_and_is_called_and_watched_from_the_command_line() {
-    let folder = example("votes");
-    let program = up(folder.path(), "handler.yaml");
+    let folder = Folder::example("votes");
+    let program = folder.up("handler.yaml");
     let mut client = Client::new(program.port);
     (0..50).for_each(|id| vote(&mut client, id));
     // A record that is no vote is skipped by the handler.
@@ -98,21 +166,21 @@ fn an_unmodified_handler_counts_votes_across_a_kill_and_is_called_and_watched_fr
     // Killed with batches under way: none is lost, and those under way may count again.
     (50..400).for_each(|id| vote(&mut client, id));
     program.kill();
-    let program = up(folder.path(), "handler.yaml");
+    let program = folder.up("handler.yaml");
     let mut client = Client::new(program.port);
     until("the rest of the count", PATIENCE, || (counted(&mut client) >= 400).then_some(()));
     let view: u64 = votes::totals(&mut client).values().sum();
     assert_eq!(view, 400, "the view counts each vote once, whatever the handler does");
 
     let event = json!({ "Records": [] }).to_string();
-    let said = streamfold(&program, &["invoke", "vote-counter", "--payload", &event]);
+    let said = program.told(&["invoke", "vote-counter", "--payload", &event]);
     assert!(said.starts_with("null\n") && said.contains("REPORT RequestId: "), "{said}");
-    let said = streamfold(&program, &["invoke", "vote-counter", "--payload", "{}"]);
+    let said = program.told(&["invoke", "vote-counter", "--payload", "{}"]);
     assert!(said.contains("KeyError") && said.contains("function vote-counter failed (Unhandled)"), "{said}");
-    let said = streamfold(&program, &["logs", "vote-counter"]);
+    let said = program.told(&["logs", "vote-counter"]);
     assert!(said.contains("START RequestId: ") && said.contains("KeyError"), "{said}");
-    assert!(streamfold(&program, &["invoke", "nobody"]).contains("there is no function"), "a name that is wrong");
-    assert_eq!(streamfold(&program, &["quarantine", "list"]), "nothing is parked\n");
+    assert!(program.told(&["invoke", "nobody"]).contains("there is no function"), "a name that is wrong");
+    assert_eq!(program.told(&["quarantine", "list"]), "nothing is parked\n");
     let ended = program.stop();
     assert!(ended.status.success(), "{ended:?}");
 }

@@ -22,16 +22,7 @@ use it::{
 };
 use load::{End, Writer};
 use sites::Sites;
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    fs, iter,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Mutex,
-    thread,
-};
+use std::{collections::BTreeMap, fmt::Write, fs, iter, ops::Range, path::Path, process::Command, sync::Mutex, thread};
 use tempfile::TempDir;
 
 /// Small, so that a few thousand writes flush the state engine and fill segments many times.
@@ -130,7 +121,7 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
     fs::create_dir(&root).expect("a folder can be made");
     tools::copy_folder(&tools::root().join("crates/it/faults/template"), &template);
     let (log, armed) = (folder.path().join("recording"), folder.path().join("armed"));
-    let shim = compile_recorder(folder.path());
+    let shim = tools::preload("recorder", folder.path());
     let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, dice.fork())).collect();
     let mut filled = 0..0;
     for end in ends(dice, durable) {
@@ -156,12 +147,6 @@ fn record(dice: &mut fastrand::Rng, seed: u64, durable: bool) -> Recorded {
     let forgiven = disk.syncs.iter().filter(|sync| sites.passes(&sync.stack, FORGIVEN));
     disk.named_by_their_sync = forgiven.map(|sync| sync.inode).collect();
     Recorded { disk, folder, writers, filled, sites, seed, durable }
-}
-
-fn compile_recorder(folder: &Path) -> PathBuf {
-    let (shim, source) = (folder.join("recorder.so"), tools::root().join("crates/it/faults/recorder.c"));
-    tools::run(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source));
-    shim
 }
 
 /// One run of the program after the other. Between two steps of a commit, of a new segment or of a flush, a kill leaves

@@ -31,6 +31,25 @@ pub struct Function {
     pub description: String,
     /// Tags in the order of the template.
     pub tags: Vec<(String, String)>,
+    /// What becomes of events that nobody waits for.
+    pub events: Events,
+}
+
+/// How events are tried that nobody waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// Calls after the first one that failed: 0 to 2, 2 if left out.
+    pub retry_attempts: u32,
+    /// How old one may get before it is given up: 60 to 21,600, the latter if left out.
+    pub age_seconds: u32,
+    /// The ARN of what gets those that are given up: a queue, a topic or a bucket.
+    pub dead_letter: Option<String>,
+}
+
+impl Default for Events {
+    fn default() -> Events {
+        Events { retry_attempts: 2, age_seconds: 21_600, dead_letter: None }
+    }
 }
 
 /// What a function runs.
@@ -142,13 +161,13 @@ pub struct Quarantine {
 pub struct BucketTrigger {
     /// Where it stands.
     pub origin: Origin,
-    /// What CloudFormation calls it: the logical id of the function followed by the name of the event.
+    /// The logical id of the function followed by the name of the event, or that of the bucket and a number.
     pub name: String,
-    /// The name of the event among the function's `Events`.
-    pub event: String,
+    /// The name of the event, if it is one of a function's `Events`.
+    pub event: Option<String>,
     /// The name of the function.
     pub function: String,
-    /// The name of the bucket.
+    /// The name of the bucket, which is one of the project's.
     pub bucket: String,
     /// Which changes: `s3:ObjectCreated:*`.
     pub changes: Vec<String>,

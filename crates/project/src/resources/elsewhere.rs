@@ -67,7 +67,7 @@ const NOT_NEEDED: [&str; 52] = [
 ];
 
 /// Types that do something on AWS and nothing here.
-const NOT_RUN: [&str; 65] = [
+const NOT_RUN: [&str; 64] = [
     "AWS::ApiGateway::*",
     "AWS::ApiGatewayV2::*",
     "AWS::AppSync::*",
@@ -108,7 +108,6 @@ const NOT_RUN: [&str; 65] = [
     "AWS::Pipes::*",
     "AWS::RDS::*",
     "AWS::Redshift::*",
-    "AWS::S3::Bucket",
     "AWS::SES::*",
     "AWS::SNS::Subscription",
     "AWS::SSM::Association",
@@ -136,14 +135,13 @@ const NOT_RUN: [&str; 65] = [
 ];
 
 /// Types that are not created here and have names all the same: what holds the name, and what comes before it in the
-/// ARN. A role is passed to what needs no role; a bucket is what a trigger waits for. Of all others
+/// ARN. A role is passed to what needs no role. Of all others
 /// `!Ref` gives what only AWS knows: the id of a key, of a pool of users.
-const NAMED: [(&str, &str, &str); 6] = [
+const NAMED: [(&str, &str, &str); 5] = [
     ("AWS::CloudWatch::Alarm", "AlarmName", "alarm:"),
     ("AWS::IAM::ManagedPolicy", "ManagedPolicyName", "policy/"),
     ("AWS::IAM::Role", "RoleName", "role/"),
     ("AWS::Logs::LogGroup", "LogGroupName", "log-group:"),
-    ("AWS::S3::Bucket", "BucketName", ""),
     ("AWS::Scheduler::ScheduleGroup", "Name", "schedule-group/"),
 ];
 
@@ -196,8 +194,7 @@ fn name(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<String> {
         }
     });
     let Value::Text { text: name, .. } = value else { return None };
-    // Names of buckets have no capital letters.
-    Some(if resource.type_name == "AWS::S3::Bucket" { name.to_lowercase() } else { name })
+    Some(name)
 }
 
 fn covers(pattern: &str, name: &str) -> bool {

@@ -2,6 +2,7 @@
 //! write its file with a `TYPE`, and name it in [`TYPES`]. `properties`, `physical` and `indexes` are what several of them
 //! need.
 
+mod bucket;
 mod destination;
 pub(crate) mod elsewhere;
 pub(crate) mod functions;
@@ -37,7 +38,7 @@ pub(crate) struct ResourceType {
 }
 
 /// Every type that is created here.
-pub(crate) const TYPES: [&ResourceType; 11] = [
+pub(crate) const TYPES: [&ResourceType; 12] = [
     &table::TYPE,
     &simple_table::TYPE,
     &functions::serverless::TYPE,
@@ -47,6 +48,7 @@ pub(crate) const TYPES: [&ResourceType; 11] = [
     &schedules::scheduler::TYPE,
     &parameter::TYPE,
     &kinesis::TYPE,
+    &bucket::TYPE,
     &destination::QUEUE,
     &destination::TOPIC,
 ];

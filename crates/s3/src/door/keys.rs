@@ -2,11 +2,11 @@
 //! Where none are, signatures are taken as given, and taken off.
 
 use super::{
-    AccessKey, Shared,
+    AccessKey, Shared, addressing,
     fault::{custom, fault, usual},
     operation::Operation,
 };
-use http::{StatusCode, Uri, header, request::Parts};
+use http::{Method, StatusCode, Uri, header, request::Parts};
 use s3s::{
     S3ErrorCode, S3Result,
     auth::{S3Auth, SecretKey},
@@ -57,6 +57,11 @@ impl Shared {
             let message = "Requests from pages of other hosts need a signature: start the server with a key";
             return Err(fault(S3ErrorCode::AccessDenied, message));
         }
+        if is_rebound(parts, &self.config.hosts) {
+            let message = "Under this host name requests need a signature: start the server with a key, or name the host \
+                           with --page-host";
+            return Err(fault(S3ErrorCode::AccessDenied, message));
+        }
         if let Some(query) = parts.uri.query() {
             check_expiry(query, self.buckets.0.db.now_ms())?;
             parts.uri = without_signature(&parts.uri, query)?;
@@ -102,6 +107,21 @@ fn without_signature(uri: &Uri, query: &str) -> S3Result<Uri> {
     Uri::from_parts(parts).map_err(|_| malformed())
 }
 
+/// Whether a page from anywhere could have sent this, by a name that it makes point here. Browsers do not say whose page
+/// it is where they think that it asks its own host, and only asks; but they say by which name it came.
+fn is_rebound(parts: &Parts, hosts: &[String]) -> bool {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return false;
+    }
+    let host = addressing::host(parts);
+    let name = match host.rfind(':') {
+        Some(at) if !host[at..].contains(']') => &host[..at],
+        _ => host,
+    };
+    let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]") || name.ends_with(".localhost");
+    !is_local && !hosts.iter().any(|host| host == "*" || host.eq_ignore_ascii_case(name))
+}
+
 /// Whether a browser sends this for a page that is not this machine's. Where no signature protects the buckets, a page
 /// from anywhere could write to them, by a name that it makes point here; browsers always say whose page it is.
 fn from_foreign_page(parts: &Parts) -> bool {
@@ -113,4 +133,22 @@ fn from_foreign_page(parts: &Parts) -> bool {
         host.split(':').next().unwrap_or_default()
     };
     !matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_come_by_a_name_of_their_own_are_not_answered() {
+        let rebound = |method: &str, host: &str| {
+            let request = http::Request::builder().method(method).uri("/cats/k").header("host", host);
+            is_rebound(&request.body(()).expect("a request").into_parts().0, &["streamfold".to_owned()])
+        };
+        for host in ["localhost:8000", "127.0.0.1", "[::1]:8000", "cats.s3.localhost:8000", "streamfold:8000"] {
+            assert!(!rebound("GET", host), "{host}");
+        }
+        assert!(rebound("GET", "evil.example:8000") && rebound("HEAD", "localhost.evil.example"));
+        assert!(!rebound("PUT", "evil.example"), "browsers say whose page writes");
+    }
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub keys: Vec<AccessKey>,
     /// First segments of paths that are somebody else's, unless a request is signed for S3.
     pub others: &'static [&'static str],
+    /// Names beside loopback's under which unsigned requests are answered where there are no keys; `*`: any.
+    pub hosts: Vec<String>,
 }
 
 /// An access key, its secret and what it allows.
@@ -249,6 +251,8 @@ impl Door {
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         let id = HeaderValue::try_from(id).expect("hexadecimal");
+        // An object that is a page must not act as one of this origin's, where the console's pages are.
+        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         answer.headers_mut().insert(X_AMZ_REQUEST_ID, id);
         answer
     }

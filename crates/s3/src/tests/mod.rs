@@ -1,5 +1,6 @@
 //! Buckets on a simulated machine: what crashes leave, step by step and at random. And on this one, with many at once.
 
+mod alongside;
 mod between;
 mod simulation;
 mod steps;

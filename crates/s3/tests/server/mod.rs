@@ -28,7 +28,7 @@ impl Server {
         let buckets = Buckets::open(db.clone(), &Env::real(), folder, "us-east-1").expect("the buckets open");
         let sweeping = buckets.start().expect("a thread");
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-        let door = Door::new(buckets.clone(), Config { place, keys, others: &["tables"] }, None);
+        let door = Door::new(buckets.clone(), Config { place, keys, others: &["tables"], hosts: Vec::new() }, None);
         // As the program does: one thread for all connections.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");

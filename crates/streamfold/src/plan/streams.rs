@@ -112,8 +112,13 @@ Resources:
 
     #[test]
     fn what_is_missing_is_created_and_what_is_there_stays() {
-        check(|_| {}, &expect![[]]);
-        check(BTreeMap::clear, &expect![[]]);
+        check(|_| {}, &expect![""]);
+        check(
+            BTreeMap::clear,
+            &expect![[r#"
+            create Definition { name: "orders", mode: Provisioned, shards: 2, retention_hours: 48, record_kib: 1024, tags: {"team": "green"} }
+            create Definition { name: "clicks", mode: OnDemand, shards: 4, retention_hours: 24, record_kib: 1024, tags: {} }"#]],
+        );
     }
 
     #[test]
@@ -126,7 +131,12 @@ Resources:
             let clicks = existing.get_mut("clicks").expect("it is there");
             (clicks.mode, clicks.shards, clicks.retention_hours) = (Mode::Provisioned, 7, 99);
         };
-        check(change, &expect![[]]);
+        check(
+            change,
+            &expect![[r#"
+            orders: retention, tags
+            clicks: mode"#]],
+        );
     }
 
     #[test]
@@ -134,6 +144,16 @@ Resources:
         let change = |existing: &mut BTreeMap<String, Definition>| {
             existing.get_mut("orders").expect("it is there").shards = 3;
         };
-        check(change, &expect![[]]);
+        check(
+            change,
+            &expect![[r#"
+            error: Orders.Properties.ShardCount: stream `orders` exists with 3 shards, not 2
+             --> template.yaml:5:33
+              |
+            5 |     Properties: { Name: orders, ShardCount: 2, RetentionPeriodHours: 48, Tags: [{ Key: team, Value: green }] }
+              |                                 ^^^^^^^^^^
+              = help: give the stream another name, or delete it and run `up` again
+        "#]],
+        );
     }
 }

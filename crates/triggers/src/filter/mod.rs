@@ -46,6 +46,45 @@ impl Filters {
     }
 }
 
+/// What a record's data is called in patterns.
+const DATA: &str = "data";
+
+impl Filters {
+    /// Whether a record of a Kinesis stream is wanted, given as JSON text and with its data. Patterns ask about the fields of
+    /// `kinesis`, and about those beside it; `data` is read as JSON. Data that is none matches no pattern that asks about it,
+    /// as AWS has it.
+    ///
+    /// # Panics
+    /// When the record is not JSON: it was written by us.
+    #[must_use]
+    pub fn match_data(&self, record: &[u8], data: &[u8]) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let mut document: Map<String, Value> = serde_json::from_slice(record).expect("a record of ours is JSON");
+        if let Some(Value::Object(body)) = document.get("kinesis").cloned() {
+            document.extend(body);
+        }
+        let data: Option<Value> = serde_json::from_slice(data).ok();
+        let is_json = data.is_some();
+        document.insert(DATA.to_owned(), data.unwrap_or_default());
+        let document = Some(Value::Object(document));
+        self.0.iter().any(|pattern| (is_json || !pattern.asks_about(DATA)) && pattern.matches(document.as_ref()))
+    }
+
+    /// Checks patterns for Kinesis streams: what they ask about data they ask about fields of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check_data(&self) -> Result<(), Error> {
+        if self.0.iter().any(|pattern| pattern.tests(DATA)) {
+            let why = "a pattern for the data of a Kinesis stream must be an object: data is matched as JSON";
+            return Err(Error::InvalidFilter { pattern: DATA.to_owned(), why: why.to_owned() });
+        }
+        Ok(())
+    }
+}
+
 /// Fields that must all match, and alternatives of which one must.
 #[derive(Clone, Debug)]
 struct Pattern {
@@ -101,6 +140,17 @@ enum Comparison {
 }
 
 impl Pattern {
+    /// Whether it names a field, in one of its alternatives perhaps.
+    fn asks_about(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name) || self.any.iter().any(|pattern| pattern.asks_about(name))
+    }
+
+    /// Whether it compares a field with values, as if it were a scalar.
+    fn tests(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, tests)| field == name && matches!(tests, Field::Value(_)))
+            || self.any.iter().any(|pattern| pattern.tests(name))
+    }
+
     /// Whether a value matches; `None` and scalars have no fields.
     fn matches(&self, value: Option<&Value>) -> bool {
         match value {

@@ -29,6 +29,8 @@ pub struct Rules {
     pub batching_ms: u64,
     pub retries: Option<u32>,
     pub age_ms: Option<u64>,
+    /// How long the stream keeps its records, if that is less than what the log keeps: they are given up then.
+    pub keep_ms: Option<u64>,
     pub bisect: bool,
     pub quarantine: bool,
     /// 0: none.
@@ -42,6 +44,7 @@ impl From<&Settings> for Rules {
             batching_ms: u64::from(settings.batching_window_s) * 1000,
             retries: settings.retry_attempts,
             age_ms: settings.record_age_s.map(|seconds| u64::from(seconds) * 1000),
+            keep_ms: None,
             bisect: settings.bisect,
             quarantine: settings.quarantine.is_some(),
             window_ms: u64::from(settings.tumbling_window_s) * 1000,
@@ -218,7 +221,7 @@ impl Lane {
 
     /// The leading members that are too old, with what lies between them.
     fn aged(&self, view: View<'_>, batch: &Batch) -> Option<Batch> {
-        let age_ms = self.rules.age_ms?;
+        let age_ms = self.rules.age_ms.into_iter().chain(self.rules.keep_ms).min()?;
         let is_old = |&at: &usize| view.buffer[at].time_ms + age_ms < view.now_ms;
         match batch.members.iter().position(|at| !is_old(at)) {
             Some(0) => None,

@@ -86,7 +86,7 @@ async fn begin(
     for _ in 0..BEGINNINGS_MAX {
         let (db, follower, definition) = (trigger.world.db.clone(), trigger.follower, Arc::clone(mapping));
         // Before its state is read: what another one commits meanwhile is noticed.
-        let commits = Arc::new(Commits::new(db.clone(), follower));
+        let commits = Arc::new(Commits::new(db.clone(), trigger.world.post.clone(), follower));
         let loaded = tokio::task::spawn_blocking(move || load::lanes(&db, follower, &definition, shards));
         let mut loaded =
             loaded.await.map_err(|error| Halted(error.to_string()))?.map_err(|error| Halted(error.to_string()))?;
@@ -111,9 +111,9 @@ impl Session {
         let arn = mapping.source.arn(&trigger.world.place);
         let stream = mapping
             .source
-            .stream(&trigger.world.db)
+            .stream(&trigger.world.db, &trigger.world.place)
             .ok_or_else(|| Halted(format!("stream {arn} does not exist any more")))?;
-        let (commits, loaded) = begin(trigger, mapping, stream.shards).await?;
+        let (commits, loaded) = begin(trigger, mapping, stream.shards()).await?;
         trigger.room.reset(loaded.parked);
         let (live, stop) = (watch::Sender::new(Arc::new(Live::new(Arc::clone(mapping)))), watch::Sender::new(false));
         let mut session = Session { lanes: JoinSet::new(), commits: JoinSet::new(), live, stop };
@@ -126,7 +126,7 @@ impl Session {
                 db: trigger.world.db.clone(),
                 place: trigger.world.place.clone(),
                 source: mapping.source.clone(),
-                stream: Arc::clone(&stream),
+                stream: stream.clone(),
                 shard: id.0,
                 lane: id.1,
                 lanes: mapping.settings.lanes(),

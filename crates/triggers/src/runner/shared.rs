@@ -5,6 +5,7 @@ use crate::{
     commit::LaneId,
     filter::Filters,
     lane::{self, Amount, Wanted},
+    post::Post,
     record::KeyId,
     status,
     wake::Synced,
@@ -28,6 +29,7 @@ pub struct World {
     pub place: Place,
     pub handler: Arc<dyn Handler>,
     pub synced: Arc<Synced>,
+    pub post: Post,
 }
 
 /// One trigger, as its tasks and whoever asks see it.

@@ -9,6 +9,7 @@ use crate::{
     lane::{Amount, Batch, Condition, Failure, Lane, Outcome, Plan, Rules, Taken, View, Window},
     letter::{self, Letter, Sender},
     limits, parked,
+    post::Parcel,
     read::{Page, Reader, Want},
     record::{KeyId, Record},
     runner::load::lane_row,
@@ -164,6 +165,7 @@ impl Task {
         self.at.buffer.extend(page.records);
         self.lane.state.counts.filtered += page.filtered;
         (self.at.seen, self.at.more, self.at.ended) = (page.next, page.more, page.ended);
+        self.lane.rules.keep_ms = page.keep_ms;
         if self.at.buffer.is_empty() {
             self.lane.passed(page.next);
         }
@@ -260,7 +262,7 @@ impl Task {
     /// What was read under other settings is read again.
     fn follow_settings(&mut self) {
         let live = Arc::clone(&self.live.borrow_and_update());
-        self.lane.rules = Rules::from(&live.mapping.settings);
+        self.lane.rules = Rules { keep_ms: self.lane.rules.keep_ms, ..Rules::from(&live.mapping.settings) };
         self.lane.hurry();
         self.at = At { kept: self.at.kept, ..At::start(self.lane.state.next, 0) };
     }
@@ -299,7 +301,7 @@ impl Task {
         is_final: bool,
         is_early: bool,
     ) -> Bytes {
-        let shard_id = wire::names::shard_id(&self.reader.stream, self.id.0);
+        let shard_id = self.reader.stream.shard_id(self.id.0);
         let source_arn = self.reader.source.arn(&self.reader.place);
         let (shard_id, source_arn) = (&shard_id, &source_arn);
         event::payload(records, window.map(|window| InWindow { window, shard_id, source_arn, is_final, is_early }))
@@ -358,7 +360,7 @@ impl Task {
         let mapping = Arc::clone(&self.live.borrow().mapping);
         let mut side = Side::default();
         if mapping.settings.on_failure.is_some() || condition == Condition::RecursionDetected {
-            side.letters = self.letter(batch, condition);
+            side.letters = vec![Arc::new(self.letter(batch, condition))];
             self.lane.state.counts.dead_letters += 1;
         }
         let taken = self.lane.give_up(&self.at.buffer, batch, condition);
@@ -377,10 +379,10 @@ impl Task {
         self.settle(taken, side).await
     }
 
-    fn letter(&self, batch: &Batch, condition: Condition) -> Vec<item::Item> {
+    fn letter(&self, batch: &Batch, condition: Condition) -> Parcel {
         let world = &self.trigger.world;
         let live = self.live.borrow();
-        let (mapping, stream) = (&*live.mapping, &*self.reader.stream);
+        let (mapping, stream) = (&*live.mapping, &self.reader.stream);
         let sender = Sender { place: &world.place, mapping, stream, timeline: world.db.timeline() };
         let records: Vec<&Record> = batch.members.iter().map(|&at| &self.at.buffer[at]).collect();
         let letter = Letter {
@@ -392,7 +394,7 @@ impl Task {
             now_ms: world.db.now_ms(),
             uuid: &names::random_uuid(&world.db),
         };
-        letter::items(&sender, &letter)
+        letter::parcel(&sender, &letter)
     }
 
     async fn park(&mut self, batch: &Batch) -> Result<Amount, Halted> {

@@ -27,6 +27,13 @@ fn a_function_gets_records_as_aws_writes_them() {
         record["dynamodb"][field] = Json::Null;
     }
     expect![[r#"{"awsRegion":"us-east-1","dynamodb":{"ApproximateCreationDateTime":null,"Keys":{"id":{"S":"a"}},"NewImage":{"id":{"S":"a"},"n":{"N":"1"}},"SequenceNumber":null,"SizeBytes":9,"StreamViewType":"NEW_AND_OLD_IMAGES"},"eventID":null,"eventName":"INSERT","eventSource":"aws:dynamodb","eventSourceARN":null,"eventVersion":"1.1"}"#]].assert_eq(&record.to_string());
+    // A change has both images, and what follows is called with by itself.
+    life.put("votes", "a2");
+    let status = life.settle(&uuid);
+    let record = &script.calls()[1].event["Records"][0];
+    let old = &record["dynamodb"]["OldImage"]["n"]["N"];
+    assert_eq!((record["eventName"].as_str(), old.as_str()), (Some("MODIFY"), Some("1")));
+    assert_eq!((status.counts.calls, status.counts.delivered, status.last_result.as_str()), (2, 2, OK));
 }
 
 #[test]

@@ -43,6 +43,26 @@ fn what_is_given_up_becomes_a_letter_with_the_full_records() {
 }
 
 #[test]
+fn halving_finds_the_one_poison_of_a_batch_and_only_that_becomes_a_letter() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(poison(&["a2"]));
+    let life = Life::start(dir.path(), &script);
+    life.table("votes");
+    life.puts("votes", "a0 a1 a2 a3 a4 a5");
+    let settings = settings(|s| (s.bisect, s.retry_attempts, s.on_failure) = (true, Some(1), Some(QUEUE.to_owned())));
+    let uuid = life.feed("votes", settings);
+    let counts = life.settle(&uuid).counts;
+    assert_eq!((counts.given_up, counts.dead_letters, counts.delivered), (1, 1, 5));
+    let letters = life.some_letters(2);
+    assert!(letters.iter().all(|letter| text(letter, "destination") == QUEUE));
+    let message: Json = serde_json::from_str(text(&letters[0], "message")).expect("JSON");
+    assert_eq!(message["requestContext"]["approximateInvokeCount"], 2, "a split is no attempt");
+    assert_eq!(message["DDBStreamBatchInfo"]["batchSize"], 1);
+    let record: Json = serde_json::from_str(text(&letters[1], "record")).expect("JSON");
+    assert_eq!(record_text(&record), "a2");
+}
+
+#[test]
 fn what_is_given_up_with_nobody_to_tell_is_counted_and_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = Script::new(poison(&["b2"]));
@@ -87,19 +107,69 @@ fn records_too_old_are_given_up_without_a_response() {
     let life = Life::start(dir.path(), &script);
     life.table("votes");
     life.put("votes", "a1");
-    let settings = settings(|s| (s.record_age_s, s.on_failure) = (Some(60), Some("arn:aws:s3:::letters".to_owned())));
+    life.buckets.create("letters", None).expect("created");
+    let settings = settings(|s| (s.record_age_s, s.on_failure) = (Some(60), Some(BUCKET.to_owned())));
     let uuid = life.feed("votes", settings);
     life.calls(1);
     life.clock.0.fetch_add(61_000, Ordering::Relaxed);
     let status = life.settle(&uuid);
-    let letters = life.some_letters(1);
-    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
-    let message: Json = serde_json::from_str(text(letter, "message")).expect("JSON");
+    let objects = life.objects("letters");
+    let [(_, message)] = objects.as_slice() else { panic!("{objects:?}") };
     assert_eq!(message["requestContext"]["condition"], "RecordAgeExceeded");
     assert_eq!(message.get("responseContext"), None);
     assert_eq!(message["payload"]["Records"], script.calls()[0].event["Records"]);
-    assert!(text(letter, "object").starts_with(&format!("aws/lambda/{uuid}/shardId-")));
     assert_eq!(status.counts.given_up, 1);
+}
+
+#[test]
+fn a_letter_for_a_bucket_is_an_object_named_as_on_aws() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(poison(&["b2"]));
+    let life = Life::start(dir.path(), &script);
+    life.stream("deltas", 1);
+    life.buckets.create("letters", None).expect("created");
+    life.puts("deltas", "a1 b2");
+    let settings = settings(|s| (s.retry_attempts, s.on_failure) = (Some(0), Some(BUCKET.to_owned())));
+    let uuid = life.feed("deltas", settings);
+    life.settle(&uuid);
+    let objects = life.objects("letters");
+    let [(key, message)] = objects.as_slice() else { panic!("{objects:?}") };
+    let own = format!("aws/lambda/{uuid}/shardId-000000000000/");
+    let rest = key.strip_prefix(&own).unwrap_or_else(|| panic!("{key}"));
+    let time = message["timestamp"].as_str().expect("a text")[..19].replace(':', ".");
+    let name = format!("{}/{time}-", time[..10].replace('-', "/"));
+    assert_eq!(rest.strip_prefix(&name).map(str::len), Some(36), "a random uuid follows {name} in {key}");
+    assert_eq!(message["payload"]["Records"], script.calls()[0].event["Records"]);
+    let (object, _) = life.buckets.open_object("letters", key).expect("it is there");
+    assert_eq!(object.details.headers["content-type"], "application/json");
+    assert!(life.letters().is_empty());
+}
+
+#[test]
+fn a_bucket_for_letters_must_be_there_and_one_that_goes_later_costs_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(poison(&["b2"]));
+    let life = Life::start(dir.path(), &script);
+    life.table("votes");
+    let to_bucket = settings(|s| (s.retry_attempts, s.on_failure) = (Some(0), Some(BUCKET.to_owned())));
+    let create = || life.runtime.block_on(life.triggers.create(life.mapping("votes", to_bucket.clone())));
+    let missing = "the on-failure destination is the bucket letters, which does not exist";
+    assert_eq!(create().expect_err("there is none").to_string(), missing);
+    life.buckets.create("letters", None).expect("created");
+    let uuid = create().expect("created").mapping.uuid.clone();
+    life.buckets.delete_bucket("letters").expect("deleted");
+    // What it had may stay, though something else changes.
+    life.update(&uuid, |mapping| mapping.settings.batch_size = 5);
+    let other = |mapping: &mut Mapping| mapping.settings.on_failure = Some("arn:aws:s3:::others".to_owned());
+    assert!(matches!(life.runtime.block_on(life.triggers.update(&uuid, other)), Err(Error::Invalid(_))));
+    life.put("votes", "b2");
+    life.settle(&uuid);
+    let letters = life.some_letters(1);
+    let message: Json = serde_json::from_str(text(&letters[0], "message")).expect("JSON");
+    assert_eq!(message["payload"]["Records"].as_array().map(Vec::len), Some(1));
+    let note = "the letter is kept here, for the bucket letters does not exist";
+    assert_eq!((text(&letters[0], "destination"), text(&letters[0], "note")), (BUCKET, note));
+    assert!(text(&letters[0], "object").starts_with(&format!("aws/lambda/{uuid}/shardId-")));
 }
 
 #[test]

@@ -21,15 +21,16 @@ enum Event {
 fn any_settings() -> impl Strategy<Value = Settings> {
     let retries = prop_oneof![Just(None), (0u32..3).prop_map(Some)];
     let parks = prop_oneof![2 => Just(None), 1 => Just(Some(Quarantine::default()))];
-    (1u32..8, 1u16..4, retries, any::<bool>(), any::<bool>(), parks).prop_map(
-        |(batch_size, parallelization, retry_attempts, bisect, report_item_failures, quarantine)| Settings {
+    let destination = prop_oneof![Just(QUEUE), Just(BUCKET)];
+    (1u32..8, 1u16..4, retries, any::<bool>(), any::<bool>(), parks, destination).prop_map(
+        |(batch_size, parallelization, retry_attempts, bisect, report_item_failures, quarantine, letters)| Settings {
             batch_size,
             parallelization,
             retry_attempts,
             bisect,
             report_item_failures,
             quarantine,
-            on_failure: Some(QUEUE.to_owned()),
+            on_failure: Some(letters.to_owned()),
             ..Settings::default()
         },
     )
@@ -97,13 +98,18 @@ struct Story {
 }
 
 impl Story {
-    fn new(settings: Settings, seed: u64) -> Story {
+    fn new(settings: Settings, (is_table, shards): (bool, u16), seed: u64) -> Story {
         let dir = tempfile::tempdir().expect("a directory");
         let took = Took::default();
         let reports = settings.report_item_failures;
         let script = Script::new(failing(0, seed, reports, took.clone()));
         let life = Life::start(dir.path(), &script);
-        life.table("votes");
+        life.buckets.create("letters", None).expect("created");
+        if is_table {
+            life.sharded("votes", shards);
+        } else {
+            life.stream("votes", shards);
+        }
         let uuid = life.feed("votes", settings);
         Story { dir, script, took, reports, life: Some(life), uuid, written: BTreeMap::new(), dice: Dice(seed) }
     }
@@ -175,7 +181,12 @@ impl Story {
     fn given_up(&self) -> BTreeSet<String> {
         let letters = self.life().letters();
         let records = letters.iter().filter(|letter| letter.get("record").is_some());
-        records.map(|letter| record_text(&serde_json::from_str(text(letter, "record")).expect("JSON"))).collect()
+        let records = records.map(|letter| serde_json::from_str(text(letter, "record")).expect("JSON"));
+        let of = |(_, message): (String, Json)| message["payload"]["Records"].as_array().cloned().unwrap_or_default();
+        records
+            .chain(self.life().objects("letters").into_iter().flat_map(of))
+            .map(|record| record_text(&record))
+            .collect()
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
@@ -200,15 +211,16 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn every_record_is_delivered_in_order_or_accounted_for(
         settings in any_settings(),
+        source in (any::<bool>(), 1u16..4),
         events in proptest::collection::vec(any_event(), 1..14),
         seed in any::<u64>(),
     ) {
-        let mut story = Story::new(settings, seed);
+        let mut story = Story::new(settings, source, seed);
         story.happen(&Event::Write(10));
         for event in &events {
             story.happen(event);

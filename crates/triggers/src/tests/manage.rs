@@ -139,7 +139,7 @@ fn of_two_that_run_a_trigger_one_gives_way() {
     let uuid = life.feed("votes", Settings::default());
     life.put("votes", "a1");
     life.settle(&uuid);
-    let second = Life::triggers(&life.db, &script, &life.runtime);
+    let second = Life::triggers(&life.db, &life.buckets, &script, &life.runtime);
     life.until("the second runs", |_| {
         second.get(&uuid).is_ok_and(|status| status.lanes.iter().any(|lane| lane.phase == LanePhase::Idle))
     });

@@ -2,17 +2,20 @@
 
 mod deliver;
 mod fail;
+mod kinesis;
 mod lives;
 mod manage;
 mod quarantine;
-mod scripted;
 mod source;
 mod window;
 
 use crate::*;
+use ::kinesis::{Definition, Streams};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use db::{Db, Durability, Env, Op, OpenError, Options, StreamViewType, TableSpec, Write, env::Clock};
 use item::{Item, Key, KeyAttribute, KeyKind, KeySchema, KeyValue, Number, Origin, Value};
+use s3::Buckets;
 use serde_json::Value as Json;
 use std::{
     path::Path,
@@ -54,15 +57,25 @@ impl Call {
     }
 
     fn sequence(&self, at: usize) -> &str {
-        self.event["Records"][at]["dynamodb"]["SequenceNumber"].as_str().expect("a text")
+        let record = &self.event["Records"][at];
+        let of_table = record["dynamodb"]["SequenceNumber"].as_str();
+        of_table.or(record["kinesis"]["sequenceNumber"].as_str()).expect("a text")
     }
 }
 
 fn record_text(record: &Json) -> String {
+    if let Some(key) = record["kinesis"]["partitionKey"].as_str() {
+        return format!("{key}{}", String::from_utf8(data(record)).expect("text"));
+    }
     let body = &record["dynamodb"];
     let id = body["Keys"]["id"]["S"].as_str().expect("a key");
     let image = if body["NewImage"].is_object() { &body["NewImage"] } else { &body["OldImage"] };
     format!("{id}{}", image["n"]["N"].as_str().unwrap_or(""))
+}
+
+/// What was put into a Kinesis stream.
+fn data(record: &Json) -> Vec<u8> {
+    STANDARD.decode(record["kinesis"]["data"].as_str().expect("a text")).expect("base64")
 }
 
 /// What the function does.
@@ -155,6 +168,7 @@ struct Life {
     runtime: Runtime,
     triggers: Triggers,
     db: Db,
+    buckets: Buckets,
     script: Script,
     clock: Arc<Ahead>,
 }
@@ -186,13 +200,15 @@ impl Life {
         let db = open(&options, &Env { clock: clock.clone(), ..env });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("built");
-        let triggers = Life::triggers(&db, script, &runtime);
-        Life { runtime, triggers, db, script: script.clone(), clock }
+        let buckets = Buckets::open(db.clone(), &Env::real(), &options.dir, "us-east-1").expect("opened");
+        let triggers = Life::triggers(&db, &buckets, script, &runtime);
+        Life { runtime, triggers, db, buckets, script: script.clone(), clock }
     }
 
-    fn triggers(db: &Db, script: &Script, runtime: &Runtime) -> Triggers {
+    fn triggers(db: &Db, buckets: &Buckets, script: &Script, runtime: &Runtime) -> Triggers {
         let place = Place { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
-        Triggers::start(db.clone(), place, Arc::new(script.clone()), runtime.handle().clone())
+        let post = Post::new(db.clone(), buckets.clone());
+        Triggers::start(db.clone(), post, place, Arc::new(script.clone()), runtime.handle().clone())
     }
 
     fn place(&self) -> Place {
@@ -201,11 +217,11 @@ impl Life {
 
     /// Ends as a crash would: nothing is stopped, nothing is flushed.
     fn crash(self) {
-        let Life { runtime, triggers, db, .. } = self;
+        let Life { runtime, triggers, db, buckets, .. } = self;
         drop(triggers);
         // Tasks end with their runtime, and with them what they hold of the database.
         drop(runtime);
-        drop(db);
+        drop((db, buckets));
     }
 
     fn stop(self) {
@@ -214,13 +230,34 @@ impl Life {
     }
 
     fn table(&self, name: &str) -> Arc<db::Table> {
+        self.sharded(name, 1)
+    }
+
+    fn sharded(&self, name: &str, shards: u16) -> Arc<db::Table> {
         let attribute = KeyAttribute { name: "id".to_owned(), kind: KeyKind::S };
         let key = KeySchema { partition: attribute, sort: None };
         let stream = Some(StreamViewType::NewAndOldImages);
-        self.db.create_table(TableSpec { stream, ..TableSpec::new(name, key) }).wait().expect("created")
+        self.db.create_table(TableSpec { stream, shards, ..TableSpec::new(name, key) }).wait().expect("created")
     }
 
-    /// Writes an item by its text: an id of letters and a number, `a1`.
+    fn streams(&self) -> Streams {
+        Streams::new(self.db.clone(), self.place())
+    }
+
+    /// Creates a Kinesis stream.
+    fn stream(&self, name: &str, shards: u16) {
+        self.streams().create(&Definition { shards, ..Definition::new(name) }).expect("created");
+    }
+
+    /// Puts a record into a Kinesis stream.
+    fn put_data(&self, stream: &str, key: &str, data: &[u8], origin: Origin) {
+        let (streams, put) = (self.streams(), ::kinesis::Put::new(key, data));
+        let stream = streams.get(stream).expect("created");
+        streams.put(&stream, vec![put], origin, None).expect("fits").wait().expect("put");
+    }
+
+    /// Writes an item by its text: an id of letters and a number, `a1`. Where there is a Kinesis stream of the table's name,
+    /// it gets a record with the id as partition key.
     fn put(&self, table: &str, text: &str) {
         self.put_as(table, text, Origin::Client);
     }
@@ -228,6 +265,9 @@ impl Life {
     fn put_as(&self, table: &str, text: &str, origin: Origin) {
         let digits = text.find(|c: char| c.is_ascii_digit()).expect("a number");
         let (id, n) = text.split_at(digits);
+        if self.db.table(table).is_none() {
+            return self.put_data(table, id, n.as_bytes(), origin);
+        }
         let n = Value::N(n.parse::<Number>().expect("a number"));
         let item = Item::from_iter([("id", Value::S(id.to_owned())), ("n", n)]);
         let table = self.db.table(table).expect("created");
@@ -241,10 +281,12 @@ impl Life {
     }
 
     fn mapping(&self, table: &str, settings: Settings) -> NewMapping {
-        let stream = self.db.streams().into_iter().rev().find(|stream| stream.table_name == table).expect("a stream");
+        let stream = self.db.streams().into_iter().rev().find(|stream| stream.table_name == table);
+        let source = stream.map(|stream| Source::of(&stream));
+        let source = source.or_else(|| self.streams().find(table).map(|stream| Source::of_kinesis(&stream)));
         NewMapping {
             function: "count".to_owned(),
-            source: Source::of(&stream),
+            source: source.expect("a stream"),
             starting: StartingPosition::TrimHorizon,
             settings,
             enabled: true,
@@ -293,6 +335,7 @@ impl Life {
     fn is_on_disk(&self, status: &TriggerStatus) -> bool {
         let parked = self.triggers.quarantine(&status.mapping.uuid, None, 1000).expect("read").keys;
         let heads = self.letters().iter().filter(|letter| letter.get("condition").is_some()).count();
+        let heads = heads + self.buckets.buckets().iter().map(|bucket| self.objects(&bucket.name).len()).sum::<usize>();
         parked.iter().map(|key| key.records).sum::<u64>() == status.counts.parked_now
             && heads as u64 >= status.counts.dead_letters
     }
@@ -324,6 +367,21 @@ impl Life {
         self.letters()
     }
 
+    /// The letters in a bucket: keys and documents, in order of the keys.
+    fn objects(&self, bucket: &str) -> Vec<(String, Json)> {
+        let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 1000 };
+        let listed = self.buckets.list(bucket, &all).expect("listed");
+        let read = |key: &str| {
+            let (_, blob) = self.buckets.open_object(bucket, key).expect("it is there");
+            serde_json::from_reader(blob.expect("it has bytes").reader()).expect("JSON")
+        };
+        let keys = listed.entries.into_iter().filter_map(|entry| match entry {
+            s3::Entry::One(object) => Some(object.key),
+            s3::Entry::Group(_) => None,
+        });
+        keys.map(|key| (key.clone(), read(&key))).collect()
+    }
+
     /// The dead letters, in order of their ids.
     fn letters(&self) -> Vec<Item> {
         let Some(table) = self.db.table(DEAD_LETTERS) else { return Vec::new() };
@@ -346,3 +404,4 @@ fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
 }
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:letters";
+const BUCKET: &str = "arn:aws:s3:::letters";

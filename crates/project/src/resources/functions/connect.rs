@@ -1,12 +1,14 @@
 //! What can be checked only when everything has been read: that functions which triggers and schedules call are there,
-//! that tables whose streams they read are there and have streams, that nothing is there twice.
+//! that tables whose streams they read are there and have streams, that buckets are there, that nothing is there twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Severity;
 use crate::field::Report;
-use crate::model::{Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger};
+use crate::model::{
+    Bucket, BucketTrigger, KinesisStream, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger,
+};
 use crate::scope::Scope;
 use crate::suggest::{did_you_mean, nearest};
 
@@ -21,12 +23,15 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
     };
     project.triggers.retain(|trigger| there(&trigger.origin, "FunctionName", &trigger.function));
     project.schedules.retain(|schedule| there(&schedule.origin, target_property(schedule), &schedule.function));
+    project.bucket_triggers.retain(|trigger| there(&trigger.origin, "Function", &trigger.function));
+    for trigger in &project.bucket_triggers {
+        bucket(trigger, &project.buckets, scope.report);
+    }
     for trigger in &project.triggers {
-        source(trigger, &project.tables, scope.report);
+        source(trigger, project, scope.report);
     }
     twice(&project.triggers, scope.report);
     unique_names(project, scope.report);
-    not_run_yet(project, scope.report);
 }
 
 /// The property that names a schedule's function.
@@ -43,6 +48,8 @@ fn unique_names(project: &Project, report: &Report) {
     let triggers = project.triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
     let buckets = project.bucket_triggers.iter().map(|trigger| Named::new(&trigger.name, &trigger.origin));
     unique(triggers.chain(buckets), "", report);
+    let buckets = project.buckets.iter().map(|bucket| Named::new(&bucket.name, &bucket.origin));
+    unique(buckets, "BucketName", report);
     let parameters = project.parameters.iter().map(|parameter| Named::new(&parameter.name, &parameter.origin));
     unique(parameters, "Name", report);
     let streams = project.streams.iter().map(|stream| Named::new(&stream.name, &stream.origin));
@@ -125,11 +132,29 @@ fn stream_property(trigger: &Trigger) -> &'static str {
     if trigger.event.is_some() { "Stream" } else { "EventSourceArn" }
 }
 
+/// Checks that the stream which a trigger reads is there.
+fn source(trigger: &Trigger, project: &Project, report: &Report) {
+    match &trigger.source {
+        Source::Table(name) => table(trigger, name, &project.tables, report),
+        Source::Kinesis(arn) => stream(trigger, arn, &project.streams, report),
+    }
+}
+
+/// A Kinesis stream may have been created by a program.
+fn stream(trigger: &Trigger, arn: &str, streams: &[KinesisStream], report: &Report) {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    if !streams.iter().any(|stream| stream.name == name) {
+        let message = format!("there is no stream `{name}` in the template: it must be there already at the start");
+        let diagnostic = trigger.origin.diagnostic(Severity::Warning, stream_property(trigger), message);
+        let names = streams.iter().map(|stream| stream.name.as_str());
+        report.push(Diagnostic { help: did_you_mean(name, names), ..diagnostic });
+    }
+}
+
 /// Checks that the table whose stream a trigger reads is there and has one.
-fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
-    let Source::Table(name) = &trigger.source else { return };
+fn table(trigger: &Trigger, name: &str, tables: &[Table], report: &Report) {
     let error = |message: String| trigger.origin.error(stream_property(trigger), message);
-    let found = tables.iter().find(|table| table.name == *name);
+    let found = tables.iter().find(|table| table.name == name);
     let diagnostic = match found {
         Some(table) if table.stream.is_some() => return,
         // A stream with a fault was complained about.
@@ -140,6 +165,20 @@ fn source(trigger: &Trigger, tables: &[Table], report: &Report) {
         )),
         None => error(format!("there is no table `{name}` in the template")),
     };
+    report.push(diagnostic);
+}
+
+/// Checks that the bucket whose events call a function is there, as SAM does.
+fn bucket(trigger: &BucketTrigger, buckets: &[Bucket], report: &Report) {
+    if buckets.iter().any(|bucket| bucket.name == trigger.bucket) {
+        return;
+    }
+    let message = format!("there is no bucket `{}` in the template", trigger.bucket);
+    let mut diagnostic = trigger.origin.error("Bucket", message);
+    let is_meant = |bucket: &&Bucket| bucket.origin.logical_id == trigger.bucket;
+    let meant = buckets.iter().find(is_meant).map(|bucket| format!("did you mean !Ref {}?", bucket.origin.logical_id));
+    let near = || did_you_mean(&trigger.bucket, buckets.iter().map(|bucket| bucket.name.as_str()));
+    diagnostic.help = meant.or_else(near);
     report.push(diagnostic);
 }
 
@@ -158,15 +197,4 @@ fn twice(triggers: &[Trigger], report: &Report) {
         );
         report.push(trigger.origin.error(stream_property(trigger), message).with_help("leave one of them out"));
     }
-}
-
-/// Triggers whose sources do not exist here yet are read and checked, and then do nothing.
-fn not_run_yet(project: &Project, report: &Report) {
-    let kinesis = project.triggers.iter().filter(|trigger| matches!(trigger.source, Source::Kinesis(_)));
-    let kinesis = kinesis.map(|trigger| (&trigger.origin, &trigger.name, "Kinesis streams"));
-    let buckets = project.bucket_triggers.iter().map(|trigger| (&trigger.origin, &trigger.name, "buckets"));
-    let say = |(origin, name, what): (&Origin, &String, &str)| -> Diagnostic {
-        origin.diagnostic(Severity::Warning, "", format!("not run here yet: {name}, a trigger on {what}"))
-    };
-    kinesis.chain(buckets).map(say).for_each(|diagnostic| report.push(diagnostic));
 }

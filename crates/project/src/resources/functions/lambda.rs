@@ -1,7 +1,7 @@
 //! `AWS::Lambda::Function`: a function as CloudFormation makes it. Its code is in the template, or in a local folder as
 //! `aws cloudformation package` takes it.
 
-use super::{DURABLE, FILE_SYSTEMS, LAYERS, NO_DEAD_LETTERS, NotRun, TENANCY};
+use super::{DURABLE, FILE_SYSTEMS, LAYERS, NotRun, TENANCY};
 use super::{attribute, code, is_run_here, name, not_run, read, reference};
 use crate::field::Field;
 use crate::model::{Code, Project};
@@ -47,7 +47,7 @@ const PROPERTIES: [&str; 31] = [
 ];
 
 /// Properties that would change something and do not.
-const NOT_RUN: [NotRun; 5] = [("DeadLetterConfig", NO_DEAD_LETTERS), DURABLE, FILE_SYSTEMS, LAYERS, TENANCY];
+const NOT_RUN: [NotRun; 4] = [DURABLE, FILE_SYSTEMS, LAYERS, TENANCY];
 
 fn read_resource(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
     let Some(written) = resource.field.require("Properties") else { return };
@@ -60,7 +60,7 @@ fn read_resource(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Proje
         return;
     }
     not_run(scope, &written, &NOT_RUN);
-    let code = code(scope, &written, project).unwrap_or(Code::Folder(project.root.clone()));
+    let code = code(scope, &written, project);
     let function = read(scope, resource, &written, code, properties::tag_list);
     project.functions.push(function);
 }

@@ -87,7 +87,9 @@ fn advice(key: &str) -> Option<String> {
 /// Whether it maps a stream; a warning if it maps something else.
 fn is_stream(scope: &Scope<'_>, resource: &Resource<'_>, written: &Field<'_>) -> bool {
     let other = |what: &str| {
-        resource.field.warning(format!("not run here: {what}"), Some("mappings of the streams of tables are"));
+        resource
+            .field
+            .warning(format!("not run here: {what}"), Some("mappings of the streams of tables and of Kinesis are"));
         false
     };
     if written.get("SelfManagedEventSource").is_some() {

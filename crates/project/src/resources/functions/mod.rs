@@ -1,16 +1,20 @@
 //! Functions and what calls them for changes of data. `serverless` and `lambda` are the two types of resources that are
-//! functions; `events` reads what stands under a SAM function's Events, `mapping` the resource that is a trigger by
+//! functions; `events` reads what stands under a SAM function's Events (`bucket_events` those of buckets), `mapping` the resource that is a trigger by
 //! itself, `stream` the settings that both have; `connect` checks in the end that functions and tables are there. Here
-//! is what the two types of functions share.
+//! is what the two types of functions share, `given_up` what becomes of events that they fail.
 
+pub(super) mod bucket_events;
 mod code;
 pub(crate) mod connect;
 pub(super) mod events;
+mod given_up;
 pub(crate) mod globals;
 pub(super) mod lambda;
 pub(super) mod mapping;
 pub(super) mod serverless;
 mod stream;
+
+use std::path::PathBuf;
 
 use super::physical::{self, Naming, plain_name, text};
 use super::properties;
@@ -64,9 +68,12 @@ pub(super) fn name_of(text: &str) -> Option<String> {
 }
 
 /// Properties that are read; all others are not even worked out.
-const READ: [&str; 8] = [
+const READ: [&str; 11] = [
+    "DeadLetterConfig",
+    "DeadLetterQueue",
     "Description",
     "Environment",
+    "EventInvokeConfig",
     "Handler",
     "MemorySize",
     "ReservedConcurrentExecutions",
@@ -152,12 +159,13 @@ fn runtime(field: &Field<'_>) -> Option<Runtime> {
     Some(Runtime { name, family: family? })
 }
 
-/// The function that `written`, its properties, describes. With faults as well: whoever refers to it is not to blame.
+/// The function that `written`, its properties, describes. With faults as well, without its code even: whoever refers to
+/// it is not to blame.
 fn read(
     scope: &Scope<'_>,
     resource: &Resource<'_>,
     written: &Field<'_>,
-    code: Code,
+    code: Option<Code>,
     tags: fn(&Field<'_>) -> Vec<(String, String)>,
 ) -> Function {
     let node = scope.resolve_some(written, &READ);
@@ -168,13 +176,15 @@ fn read(
     };
     let runtime = field.require("Runtime").and_then(|f| runtime(&f));
     let handler = field.require("Handler").and_then(|f| handler(&f)).unwrap_or_default();
-    if let (Code::Inline(_), Some(runtime)) = (&code, &runtime) {
-        inline(&field, runtime, &handler);
+    match (&code, &runtime) {
+        (Some(Code::Inline(_)), Some(runtime)) => inline(&field, runtime, &handler),
+        (Some(Code::Folder(folder)), Some(runtime)) => code::look_for_handler(resource, &field, runtime.family, folder),
+        _ => {}
     }
     Function {
         origin: properties::origin(resource, written),
         name: name(scope, resource),
-        code,
+        code: code.unwrap_or(Code::Folder(PathBuf::new())),
         handler,
         runtime: runtime.unwrap_or(Runtime { name: String::new(), family: RuntimeFamily::Python }),
         timeout_seconds: number("Timeout", 1, 900, 3),
@@ -186,6 +196,7 @@ fn read(
         environment: field.get("Environment").map(|f| environment(&f)).unwrap_or_default(),
         description: field.get("Description").and_then(|f| f.text_within(256)).unwrap_or_default(),
         tags: tags(&field),
+        events: given_up::read(scope, resource, &field),
     }
 }
 
@@ -245,8 +256,6 @@ const LAYERS: NotRun = ("Layers", "what they hold must be in the code's folder o
 const FILE_SYSTEMS: NotRun = ("FileSystemConfigs", "no file system is mounted");
 const DURABLE: NotRun = ("DurableConfig", "an invocation is one call, and is not resumed");
 const TENANCY: NotRun = ("TenancyConfig", "all tenants share the function's processes");
-/// Of a dead-letter queue, which the two types name differently.
-const NO_DEAD_LETTERS: &str = "an asynchronous invocation that fails is in the function's log only";
 
 /// Says of properties that are there and are not run what does not happen.
 fn not_run(scope: &Scope<'_>, written: &Field<'_>, list: &[NotRun]) {

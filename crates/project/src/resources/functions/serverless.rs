@@ -1,6 +1,6 @@
 //! `AWS::Serverless::Function`: a function with what calls it, as SAM makes it.
 
-use super::{DURABLE, FILE_SYSTEMS, LAYERS, NO_DEAD_LETTERS, NotRun, TENANCY};
+use super::{DURABLE, FILE_SYSTEMS, LAYERS, NotRun, TENANCY};
 use super::{attribute, code, events, globals, is_run_here, name, not_run, read, reference};
 use crate::field::Field;
 use crate::model::{Code, Project};
@@ -25,15 +25,8 @@ const OWN: [&str; 9] = [
 ];
 
 /// Properties that would change something and do not.
-const NOT_RUN: [NotRun; 7] = [
-    ("DeadLetterQueue", NO_DEAD_LETTERS),
-    DURABLE,
-    ("EventInvokeConfig", "an asynchronous invocation is tried again as if this were left out"),
-    FILE_SYSTEMS,
-    ("FunctionUrlConfig", "the function has no address of its own"),
-    LAYERS,
-    TENANCY,
-];
+const NOT_RUN: [NotRun; 5] =
+    [DURABLE, FILE_SYSTEMS, ("FunctionUrlConfig", "the function has no address of its own"), LAYERS, TENANCY];
 
 fn read_resource(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Project) {
     let node = globals::merged(scope, resource);
@@ -51,7 +44,7 @@ fn read_resource(scope: &Scope<'_>, resource: &Resource<'_>, project: &mut Proje
     }
     not_run(scope, &written, &NOT_RUN);
     built_elsewhere(resource);
-    let code = code(scope, &written, project).unwrap_or(Code::Folder(project.root.clone()));
+    let code = code(scope, &written, project);
     let function = read(scope, resource, &written, code, properties::tag_map);
     events::read(scope, resource, &written, &function, project);
     project.functions.push(function);

@@ -244,7 +244,10 @@ fn away(scope: &Scope<'_>, field: &Field<'_>, id: &str, why: &str) {
             let help = format!("add `StreamSpecification: {{ StreamViewType: NEW_AND_OLD_IMAGES }}` to {id}");
             field.error_help(why.split(':').next().unwrap_or(why), help);
         }
-        Some(_) => field.warning(format!("not run here: {why}"), Some("triggers on the streams of tables are")),
+        Some(_) => field.warning(
+            format!("not run here: {why}"),
+            Some("triggers on the streams of tables and on Kinesis streams are"),
+        ),
         None => field.error(why),
     }
 }
