@@ -12,7 +12,6 @@ use crate::yaml::{Node, Value};
 
 /// The type of resource that carries the mark.
 pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
-const STREAM: &str = "AWS::Kinesis::Stream";
 
 const PROPERTIES: [&str; 9] =
     ["Prefix", "Key", "Stream", "Target", "Numbers", "Empty", "Registry", "Brake", "Complete"];
@@ -29,7 +28,7 @@ const MAX_FILES: u64 = 10_000;
 /// Longest key of an object.
 const MAX_OBJECT_KEY: usize = 1024;
 
-/// Reads the marks of every bucket that is created. All tables are known by then.
+/// Reads the marks of every bucket that is created. All tables and streams are known by then.
 pub(crate) fn read(scope: &Scope<'_>, project: &Project) -> Vec<Export> {
     let buckets = scope.resources.iter().filter(|one| one.type_name == BUCKET && scope.is_included(one));
     let mut exports = Vec::new();
@@ -50,7 +49,7 @@ fn of_bucket(scope: &Scope<'_>, resource: &Resource<'_>, project: &Project, expo
     let marks = if matches!(mark.node.value, Value::List(_)) { mark.items() } else { vec![mark] };
     for mark in marks {
         let before = scope.report.errors();
-        let reader = Reader { scope, project, bucket: &bucket };
+        let reader = Reader { project, bucket: &bucket };
         let Some(export) = reader.export(resource, &mark) else { continue };
         // After a fault in a prefix it would only repeat it.
         if scope.report.errors() == before {
@@ -87,13 +86,12 @@ fn apart(mark: &Field<'_>, export: &Export, exports: &[Export]) {
     }
 }
 
-struct Reader<'r, 's> {
-    scope: &'r Scope<'s>,
+struct Reader<'r> {
     project: &'r Project,
     bucket: &'r str,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     fn export(&self, resource: &Resource<'_>, field: &Field<'_>) -> Option<Export> {
         if !field.only_with(&PROPERTIES, advice) {
             return None;
@@ -146,15 +144,13 @@ impl Reader<'_, '_> {
             return None;
         }
         let given = after(&given, ":stream/");
-        let streams = self.scope.resources.iter().filter(|one| one.type_name == STREAM && self.scope.is_included(one));
-        let streams: Vec<(String, String)> =
-            streams.filter_map(|one| Some((one.logical_id.to_string(), name(self.scope, one)?))).collect();
-        let found =
-            streams.iter().find(|(id, _)| *id == given).or_else(|| streams.iter().find(|(_, name)| *name == given));
-        if let Some((_, name)) = found {
-            return Some(name.clone());
+        let streams = &self.project.streams;
+        let found = streams.iter().find(|one| one.origin.logical_id == given);
+        if let Some(stream) = found.or_else(|| streams.iter().find(|one| one.name == given)) {
+            return Some(stream.name.clone());
         }
-        not_in_template(field, "stream", &given, streams.iter().flat_map(|(id, name)| [id.as_str(), name]));
+        let names = streams.iter().flat_map(|one| [one.origin.logical_id.as_str(), &one.name]);
+        not_in_template(field, "stream", &given, names);
         Some(given)
     }
 

@@ -4,6 +4,7 @@
 use db::{Db, Keeper};
 use exports::{Binding, Brake, Complete, Empty, Policy};
 use item::KeyKind;
+use kinesis::Streams;
 use project::{Diagnostic, Export, OtherColumns, Project};
 
 /// The bindings that a project asks for.
@@ -43,10 +44,22 @@ fn binding(export: &Export) -> Binding {
     }
 }
 
-/// What is wrong with targets that the template names and does not create.
-pub fn check(project: &Project, db: &Db) -> Vec<Diagnostic> {
-    let elsewhere = |export: &&Export| export.target.as_ref().is_some_and(|target| project.table(target).is_none());
-    project.exports.iter().filter(elsewhere).filter_map(|export| target(export, db)).collect()
+/// What is wrong with targets and streams that the template names and does not create.
+pub fn check(project: &Project, db: &Db, streams: &Streams) -> Vec<Diagnostic> {
+    let mut wrong = Vec::new();
+    for export in &project.exports {
+        if export.target.as_ref().is_some_and(|target| project.table(target).is_none()) {
+            wrong.extend(target(export, db));
+        }
+        if let Some(name) = &export.stream
+            && !project.streams.iter().any(|stream| stream.name == *name)
+            && streams.find(name).is_none()
+        {
+            let message = format!("there is no stream `{name}`, neither in the template nor here");
+            wrong.push(export.origin.error("Stream", message));
+        }
+    }
+    wrong
 }
 
 fn target(export: &Export, db: &Db) -> Option<Diagnostic> {

@@ -328,14 +328,60 @@ mod tests {
             "ended_ms": 40_000, "steps": [], "statistics": null, "error": "export.csv.gz, row 17: a quote is not closed",
         });
         let answer = json!({ "at": 102_000, "executions": [running(), held(), failed] });
-        expect![[]].assert_eq(&listed(&answer));
-        expect![[]].assert_eq(&listed(&json!({ "at": 1, "executions": [] })));
+        expect![[r#"
+            EXECUTION                         STATUS   STEP          INSERT  UPDATE  DELETE   TOOK  WHEN
+            acme/customers/20210103_V0005     RUNNING  publish 60 %   20000       0       0  2.0 s  2.0 s ago
+            tenant/test_table/20210102_V0004  HELD     delta              0       0     102   11 s  11 s ago
+                102 of 204 rows would be deleted (50 %): at most 30 % may go
+            acme/prices/20210101_V0003        FAILED                                          39 s  62 s ago
+                export.csv.gz, row 17: a quote is not closed
+        "#]]
+        .assert_eq(&listed(&answer));
+        expect![[r#"
+            no export has arrived
+        "#]]
+        .assert_eq(&listed(&json!({ "at": 1, "executions": [] })));
     }
 
     #[test]
     fn an_execution_is_shown_step_by_step_with_the_rows_in_question() {
-        expect![[]].assert_eq(&shown(&json!({ "at": 102_000, "execution": held() })));
-        expect![[]].assert_eq(&shown(&json!({ "at": 102_000, "execution": running() })));
-        expect![[]].assert_eq(&format!("{}\n{}\n", state(&running()), state(&held())));
+        expect![[r#"
+            tenant/test_table/20210102_V0004  HELD
+            starts from 20210101_V0003
+
+              register  SUCCEEDED    20 ms
+              lock      SUCCEEDED     5 ms
+              delta     HELD         1.4 s  0 INSERT, 0 UPDATE, 102 DELETE, 102 unchanged; 204 rows before, 102 now
+              publish
+              apply
+              release
+
+            why
+              102 of 204 rows would be deleted (50 %): at most 30 % may go
+
+            some of the operations
+              DELETE  PK=P000001  note=fragile this side up, and a text that go…
+
+            files
+              tenant/test_table/20210102_V0004/export.csv.gz  12345 bytes
+        "#]]
+        .assert_eq(&shown(&json!({ "at": 102_000, "execution": held() })));
+        expect![[r#"
+            acme/customers/20210103_V0005  RUNNING
+            starts from nothing: every row is an INSERT
+
+              register  SUCCEEDED    20 ms
+              lock
+              delta
+              publish   RUNNING      1.1 s  60 %  12000 operations
+              apply
+              release
+        "#]]
+        .assert_eq(&shown(&json!({ "at": 102_000, "execution": running() })));
+        expect![[r#"
+            RUNNING    publish 60 %
+            HELD       delta
+        "#]]
+        .assert_eq(&format!("{}\n{}\n", state(&running()), state(&held())));
     }
 }

@@ -115,7 +115,7 @@ fn run(
         let functions = processes::start(server, place, data, db, address)
             .map_err(|error| Failure::new(format!("functions cannot be run: {error}")))?;
         let control = define(place, data, project, (db, &buckets), &functions).await?;
-        let exports = Arc::new(start_exports(server, place, data, project, db, &buckets)?);
+        let exports = Arc::new(start_exports(server, data, project, db, (&buckets, &streams))?);
         let _watching = project.filter(|_| watch).map(|project| watch::start(project, &control)).transpose()?;
         say(&banner.render());
         tokio::spawn(watch_health(db.clone()));
@@ -145,16 +145,14 @@ fn run(
 /// Takes up executions of exports where they were, by what the project's marks ask for.
 fn start_exports(
     server: &Server,
-    place: &Place,
     data: &Path,
     project: Option<&Project>,
     db: &Db,
-    buckets: &Buckets,
+    (buckets, streams): (&Buckets, &Streams),
 ) -> Result<Exports, Failure> {
-    let streams = Streams::new(db.clone(), wiring::wire_place(place));
     let settings = exports::Settings { memory: server.memory / EXPORTS_MEMORY_PART, ..exports::Settings::new(data) };
     let refuse = |error: exports::Error| Failure::new(format!("exports cannot be run: {error}"));
-    let exports = Exports::start(db.clone(), buckets.clone(), streams, settings).map_err(refuse)?;
+    let exports = Exports::start(db.clone(), buckets.clone(), streams.clone(), settings).map_err(refuse)?;
     if let Some(project) = project {
         exports.bind(bindings::bindings(project)).map_err(refuse)?;
     }
@@ -166,7 +164,7 @@ fn prepare(project: &Project, db: &Db, streams: &Streams, buckets: &Buckets) -> 
     let existing = db.tables().iter().map(|table| (table.spec.name.clone(), plan::existing(table))).collect();
     let found = streams.list().into_iter().map(|stream| (stream.name().to_owned(), stream.definition)).collect();
     let plan = plan::plan(project, &existing, &found).map_err(|found| refused(&found))?;
-    let wrong = bindings::check(project, db);
+    let wrong = bindings::check(project, db, streams);
     if !wrong.is_empty() {
         return Err(refused(&wrong));
     }
