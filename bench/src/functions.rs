@@ -33,6 +33,7 @@ pub fn run(config: &Config) -> Result<()> {
         "records of a batch",
         "records/s",
         "handler in a bare loop, JSON read and written",
+        "ratio",
         "handler alone",
         "write to handler, p50, ms",
         "p99, ms",
@@ -41,8 +42,8 @@ pub fn run(config: &Config) -> Result<()> {
         let (rate, mut delays) = fed(config, &folder, batch, records)?;
         let [alone, around] = bare(config, &folder, batch)?;
         delays.sort_by(f64::total_cmp);
-        let cells = [f64::from(batch), rate, around, alone, median(&delays), delays[delays.len() * 99 / 100]];
-        Report::row(&cells.map(number));
+        let cells = [rate, around, rate / around, alone, median(&delays), delays[delays.len() * 99 / 100]].map(number);
+        Report::row(&[&[batch.to_string()], &cells[..]].concat());
     }
     calls(config, &folder)
 }

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 type Measure = fn(&Config) -> std::io::Result<()>;
 
-const ALL: [(&str, Measure); 6] = [
+const ALL: [(&str, Measure); 7] = [
     ("throughput", throughput::run),
     ("views", views::run),
     ("streams", streams::run),

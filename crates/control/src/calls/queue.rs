@@ -8,7 +8,7 @@ use super::{
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
 };
-use crate::{Error, Events, Invocation, InvokeError, Outcome, blocking, keep};
+use crate::{Error, Events, Invocation, InvokeError, Outcome, blocking, clock, keep};
 use db::FollowerId;
 use std::{
     collections::BTreeMap,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::field::Report;
 use crate::model::{
     Bucket, BucketTrigger, KinesisStream, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger,

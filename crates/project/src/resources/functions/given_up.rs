@@ -55,8 +55,10 @@ fn on_failure(scope: &Scope<'_>, resource: &Resource<'_>, field: &Field<'_>) -> 
     let kinds = ["SQS", "SNS", "Lambda", "EventBridge", "S3Bucket"].map(|kind| (kind, kind));
     let kind = failure.get("Type").map(|kind| kind.one_of(&kinds).ok_or(())).transpose().ok()?;
     if let Some("Lambda" | "EventBridge") = kind {
-        failure
-            .warning(NOWHERE, Some("a queue, a topic or a bucket takes them: each stands for the table dead_letters"));
+        failure.warning(
+            NOWHERE,
+            Some("a queue or a topic takes them, for which the table dead_letters stands; so does a bucket"),
+        );
         return None;
     }
     match (failure.get("Destination"), kind) {
