@@ -64,7 +64,7 @@ fn shown(shared: &Shared, target: Target) -> LambdaFunctionConfiguration {
         .map(|(name, value)| FilterRule { name: Some(FilterRuleName::from_static(name)), value: Some(value) });
     let rules: Vec<FilterRule> = rules.collect();
     let filter = (!rules.is_empty())
-        .then(|| NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules: Some(rules) }) });
+        .then_some(NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules: Some(rules) }) });
     LambdaFunctionConfiguration {
         events: target.kinds.into_iter().map(Event::from).collect(),
         filter,

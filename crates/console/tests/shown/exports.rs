@@ -1,14 +1,12 @@
 //! Exports on the console, over made-up ones: what programs get, what the pages' frames hold, what people decide.
 
-mod made_up;
-
+use crate::made_up::{Stage, locked};
 use bytes::Bytes;
 use console::{Config, Console};
 use db::{Db, Options, SimStore, env::sim::World};
 use expect_test::expect;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use made_up::{Stage, locked};
 use serde_json::Value as Json;
 use std::sync::Arc;
 

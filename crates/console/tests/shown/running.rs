@@ -1,14 +1,12 @@
 //! Functions, triggers and schedules on the console, over made-up ones: frames, logs, what programs get and what people
 //! may do, and from where.
 
-mod made_up;
-
+use crate::made_up::{COUNTING, INDEXING, MOVING, Stage, locked};
 use bytes::Bytes;
 use console::{Body, Config, Console, LanePhase};
 use db::{Db, Options, SimStore, env::sim::World};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use made_up::{COUNTING, INDEXING, MOVING, Stage, locked};
 use serde_json::{Value as Json, json};
 use std::{
     sync::{
