@@ -1,11 +1,11 @@
-// The overview: engine, dashboards, views, functions, triggers, schedules, exports, tables, requests; each frame is the whole state.
+// The overview: engine, dashboards, views, functions, triggers, schedules, exports, buckets, tables, requests; each frame is the whole state.
 
 import { follow } from "./live.js";
 import { ago, behind, bytes, copying, el, keyed, mark, number, say } from "./format.js";
 import { derived, newState, showState } from "./indexes.js";
 import { newExported, showExported } from "./executions.js";
 import {
-  cells, functionPage, functionWord, lastRun, newProcesses, showAlarms, showCount, showProcesses, showTriggers, showWord, span, until,
+  cells, functionPage, functionWord, lastRun, newBucket, newProcesses, showAlarms, showBucket, showCount, showProcesses, showTriggers, showWord, span, until,
 } from "./rows.js";
 
 const id = (name) => document.getElementById(name);
@@ -162,6 +162,13 @@ function showSchedules() {
   });
 }
 
+function showBuckets() {
+  const rows = latest.buckets;
+  id("buckets-section").hidden = rows.length === 0;
+  say(id("buckets-count"), latest.buckets_count > rows.length ? `the first ${rows.length} of ${number(latest.buckets_count)}` : "");
+  keyed(id("buckets"), rows, (row) => row.name, newBucket, showBucket);
+}
+
 function showExports() {
   const rows = latest.exports;
   id("exports-section").hidden = rows.length === 0;
@@ -225,6 +232,7 @@ function show(frame) {
   keyed(id("views"), frame.views, (view) => view.table, newView, showView);
   showAlarms(frame.alarms);
   showFunctions();
+  showBuckets();
   showTriggers(frame.triggers, frame.triggers_count);
   const cut = frame.tables_count > frame.tables.length;
   say(id("tables-count"), cut ? `the first ${frame.tables.length} of ${number(frame.tables_count)}` : "");

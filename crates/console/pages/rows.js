@@ -1,6 +1,6 @@
 // What several pages show of functions, triggers and schedules: words for states, alarms, rows of lists.
 
-import { ago, el, keyed, mark, number, say } from "./format.js";
+import { ago, bytes, el, keyed, mark, number, say } from "./format.js";
 
 const id = (name) => document.getElementById(name);
 export const functionPage = (name) => `/functions/${encodeURIComponent(name)}`;
@@ -217,4 +217,24 @@ export function showFigures(strip, rows) {
     say(element.small, beside ?? "");
     mark(element.value, "tone", tone ?? "");
   });
+}
+
+export const bucketPage = (name) => `/buckets/${encodeURIComponent(name)}`;
+
+/** A bucket in a list. */
+export function newBucket(row) {
+  const shown = cells([["name", "Name", "name"], ["objects", "Objects", "n"], ["size", "Size", "n"], ["calls", "Events call", "soft"],
+    ["told", "Told", "n"], ["waiting", "Waiting", "n"], ["behind", "Behind", "n"]]);
+  shown.name.append(el("a", { href: bucketPage(row.name), text: row.name }));
+  return Object.assign(el("tr", { "data-bucket": row.name }, ...Object.values(shown)), { shown });
+}
+
+export function showBucket({ shown }, row) {
+  say(shown.objects, number(row.objects));
+  say(shown.size, row.bytes === null ? "counting" : bytes(row.bytes));
+  const functions = [...new Set(row.targets.map((target) => target.function))];
+  say(shown.calls, functions.length > 0 ? functions.join(", ") : "\u2013");
+  showCount(shown.told, row.told, "");
+  showCount(shown.waiting, Math.max(0, ...row.targets.map((target) => target.waiting)), "");
+  showCount(shown.behind, row.behind, row.trouble ? "bad" : "");
 }

@@ -1,6 +1,7 @@
-//! What a person should know at once about functions, triggers, schedules and exports, from their rows. Pure.
+//! What a person should know at once about functions, triggers, schedules, buckets and exports, from their rows. Pure.
 
 use crate::executions::ExportTableRow;
+use crate::objects::BucketRow;
 use crate::running::{FunctionRow, LanePhase, ScheduleRow, TriggerRow};
 use serde_json::{Value, json};
 
@@ -29,6 +30,15 @@ pub fn all(functions: &[FunctionRow], triggers: &[TriggerRow], schedules: &[Sche
 }
 
 /// Executions that wait for a person.
+pub fn buckets(rows: &[BucketRow]) -> Vec<Alarm> {
+    let stands = |row: &BucketRow| {
+        let why = row.trouble.as_deref()?;
+        let text = format!("Events of the bucket {} wait: {}", row.name, cut(why));
+        Some(Alarm { text, href: format!("/buckets/{}", row.name) })
+    };
+    rows.iter().filter_map(stands).collect()
+}
+
 pub fn exports(tables: &[ExportTableRow]) -> Vec<Alarm> {
     let each = |row: &ExportTableRow, versions: &[String], what: &str| -> Vec<Alarm> {
         let alarm = |version: &String| Alarm {

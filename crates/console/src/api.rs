@@ -11,6 +11,8 @@
 //! | `POST triggers/UUID/pause`, `triggers/UUID/resume` | `{done}`, a sentence, like the following |
 //! | `GET triggers/UUID/quarantine?after=ID` | `{keys: [..], next}`: parked keys with their records |
 //! | `POST triggers/UUID/quarantine/ID/retry`, `.../drop` | calls with the key's records again; gives up the first one |
+//! | `GET buckets` | `{buckets: [..]}`: what they hold, whom their events call |
+//! | `GET buckets/NAME/objects?prefix=&after=` | `{entries: [..], next}`: objects and folders of a folder; ask again with `after=next` |
 //! | `GET schedules` | `{schedules: [..]}`: definition, next moments, latest run |
 //! | `GET exports?table=TENANT/TABLE&most=COUNT` | `{at, executions: [..], tables: [..], bindings: [..], counts}`: executions newest first, 50 unless more are asked for |
 //! | `GET exports/TENANT/TABLE/VERSION` | `{at, execution}`: status, steps, statistics, why it is held and some of its operations |
@@ -23,7 +25,7 @@
 //! [`mod@crate::guard`].
 
 use crate::{
-    Decision, Inner, exports, feed,
+    Decision, Inner, buckets, exports, feed,
     feed::FeedName,
     functions, guard, logs,
     respond::{Body, json as respond_json, json_bytes, method_not_allowed, refused},
@@ -51,6 +53,8 @@ pub async fn get(inner: &Arc<Inner>, parts: &Parts, path: &[&str]) -> Response<B
         ["triggers"] => respond_json(StatusCode::OK, &triggers::api(inner)),
         ["triggers", uuid, "quarantine"] => triggers::quarantine(inner, uuid, query("after")).await,
         ["schedules"] => respond_json(StatusCode::OK, &schedules::api(inner)),
+        ["buckets"] => respond_json(StatusCode::OK, &buckets::api(inner)),
+        ["buckets", name, "objects"] => buckets::objects(inner, name, query("prefix"), query("after")).await,
         ["exports"] => exports::api(inner, query("table"), query("most")).await,
         ["exports", tenant, table, version] => {
             exports::api_one(inner, format!("{tenant}/{table}"), version.to_owned()).await

@@ -1,6 +1,7 @@
 //! What the binary tells the console: dashboards, who may look, and figures of rooms that the console must not know.
 
 use crate::executions::{ExecutionRow, ExportsRow};
+use crate::objects::{BucketRow, BucketTraffic, ObjectPage};
 use crate::running::{Action, Answer, Cause, FunctionRow, LogPage, QuarantinePage, Refused, ScheduleRow, TriggerRow};
 use bytes::Bytes;
 use item::Seq;
@@ -19,6 +20,8 @@ pub type ReadQuarantine = Box<dyn Fn(&str, Option<&str>) -> Result<QuarantinePag
 pub type ReadExecutions = Box<dyn Fn(Option<&str>, usize) -> Result<Vec<ExecutionRow>, Refused> + Send + Sync>;
 /// `(table, version)`.
 pub type ReadExecution = Box<dyn Fn(&str, &str) -> Result<ExecutionRow, Refused> + Send + Sync>;
+/// `(bucket, prefix, after)`.
+pub type ReadObjects = Box<dyn Fn(&str, &str, Option<&str>) -> Result<ObjectPage, Refused> + Send + Sync>;
 pub type Act = Box<dyn Fn(Action) -> Later<Result<String, Refused>> + Send + Sync>;
 /// `(function, payload)`.
 pub type Invoke = Box<dyn Fn(String, Bytes) -> Later<Result<Answer, Refused>> + Send + Sync>;
@@ -52,6 +55,11 @@ pub struct Config {
     /// Executions of exports. May read the disk, as may the next one.
     pub executions: ReadExecutions,
     pub execution: ReadExecution,
+    /// Every bucket, by name, called for each frame: must answer at once. So must the next one.
+    pub buckets: Box<dyn Fn() -> Vec<BucketRow> + Send + Sync>,
+    pub bucket_traffic: Box<dyn Fn() -> BucketTraffic + Send + Sync>,
+    /// Objects of a bucket. May read the disk.
+    pub objects: ReadObjects,
     /// What people may do; `None`: they may only look.
     pub hands: Option<Hands>,
 }
@@ -85,6 +93,9 @@ impl Default for Config {
                 let why = format!("there is no execution of {table} {version}");
                 Err(Refused { cause: Cause::Missing, why })
             }),
+            buckets: Box::new(Vec::new),
+            bucket_traffic: Box::new(BucketTraffic::default),
+            objects: Box::new(|_, _, _| Ok(ObjectPage::default())),
             hands: None,
         }
     }

@@ -6,7 +6,7 @@
 //! itself, over the same connection: browsers allow few.
 
 use crate::{
-    Dashboard, Inner, Rate, Recent, ViewRow, dashboard::DashboardSource, exports, functions, logs::Tail,
+    Dashboard, Inner, Rate, Recent, ViewRow, buckets, dashboard::DashboardSource, exports, functions, logs::Tail,
     overview::OverviewSource, pace::Pace, recent::Rows, respond::Body, schedules, triggers,
 };
 use bytes::Bytes;
@@ -54,6 +54,8 @@ pub enum FeedName {
     Function(String),
     Trigger(String),
     Schedules,
+    Buckets,
+    Bucket(String),
     Exports,
     /// `TENANT/TABLE/VERSION`.
     Execution(String),
@@ -63,11 +65,14 @@ impl FeedName {
     /// What its page is about, where there are many of the kind.
     pub fn subject(&self) -> &str {
         match self {
-            FeedName::Overview | FeedName::Functions | FeedName::Schedules | FeedName::Exports => "",
+            FeedName::Overview | FeedName::Functions | FeedName::Schedules | FeedName::Buckets | FeedName::Exports => {
+                ""
+            }
             FeedName::Dashboard(name)
             | FeedName::Table(name)
             | FeedName::Function(name)
             | FeedName::Trigger(name)
+            | FeedName::Bucket(name)
             | FeedName::Execution(name) => name,
         }
     }
@@ -101,6 +106,8 @@ impl FeedName {
             | FeedName::Function(_)
             | FeedName::Trigger(_)
             | FeedName::Schedules
+            | FeedName::Buckets
+            | FeedName::Bucket(_)
             | FeedName::Exports
             | FeedName::Execution(_) => Source::Running(self.clone()),
         })
@@ -123,6 +130,8 @@ impl Source {
             Source::Running(FeedName::Function(name)) => functions::one(inner, name),
             Source::Running(FeedName::Trigger(uuid)) => triggers::one(inner, uuid),
             Source::Running(FeedName::Schedules) => schedules::list(inner),
+            Source::Running(FeedName::Buckets) => buckets::list(inner),
+            Source::Running(FeedName::Bucket(name)) => buckets::one(inner, name),
             Source::Running(FeedName::Exports) => exports::list(inner),
             Source::Running(FeedName::Execution(name)) => exports::one(inner, name),
             Source::Running(_) => functions::list(inner),

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod api;
+mod buckets;
 mod cell;
 mod config;
 mod dashboard;
@@ -21,6 +22,7 @@ mod history;
 mod index;
 mod logs;
 mod metrics;
+mod objects;
 mod overview;
 mod pace;
 mod page;
@@ -37,12 +39,13 @@ mod wake;
 pub use api::{REQUEST_BYTES_MAX, unread};
 pub use config::{
     Act, AwaitLog, Chart, Config, Dashboard, Hands, Invoke, Later, Phase, Rate, ReadExecution, ReadExecutions, ReadLog,
-    ReadQuarantine, Recent, RequestRow, SkipSample, Skipped, ViewRow,
+    ReadObjects, ReadQuarantine, Recent, RequestRow, SkipSample, Skipped, ViewRow,
 };
 pub use executions::{
     BindingRow, Decision, DeltaRow, ExecutionRow, ExportCounts, ExportFileRow, ExportTableRow, ExportsRow, HoldRow,
     ImportedRow, OperationRow, ProgressRow, RunningRow, StepRow,
 };
+pub use objects::{BucketRow, BucketTraffic, ObjectEntry, ObjectPage, ObjectRow, TargetRow};
 pub use respond::Body;
 pub use running::{
     Action, Answer, Cause, Durations, EventCounts, FunctionRow, GaveUp, LanePhase, LaneRow, LastError, LastRun,
@@ -245,6 +248,11 @@ impl Inner {
             [] => (Shell::Overview, own("Overview"), FeedName::Overview),
             ["functions"] => (Shell::Functions, own("Functions"), FeedName::Functions),
             ["schedules"] => (Shell::Schedules, own("Schedules"), FeedName::Schedules),
+            ["buckets"] => (Shell::Buckets, own("Buckets"), FeedName::Buckets),
+            ["buckets", name] => match (self.config.buckets)().iter().any(|row| row.name == name) {
+                true => (Shell::Bucket, own(name), FeedName::Bucket(own(name))),
+                false => return missing("bucket", name),
+            },
             ["exports"] => (Shell::Exports, own("Exports"), FeedName::Exports),
             // A link from before the registry had it, or of one that was removed since, is told so by its feed.
             ["exports", tenant, table, version] => {

@@ -1,5 +1,6 @@
 //! Figures for machines: Prometheus' text format and a health check.
 
+mod buckets;
 mod exports;
 mod running;
 
@@ -23,6 +24,8 @@ pub fn respond(inner: &Inner) -> Response<Body> {
     running::functions(&inner.functions(), &mut text);
     running::triggers(&inner.triggers(), &mut text);
     running::schedules(&inner.schedules(), &mut text);
+    buckets::buckets(&(inner.config.buckets)(), &mut text);
+    buckets::traffic(&(inner.config.bucket_traffic)(), &mut text);
     exports::exports(&(inner.config.exports)(), inner.db.now_ms(), &mut text);
     full(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(text.0))
 }

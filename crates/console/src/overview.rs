@@ -1,7 +1,7 @@
 //! The overview's frames: the engine's figures, tables, views, exports, requests.
 
 use crate::{
-    Inner, Phase, ViewRow, alarms,
+    Inner, Phase, ViewRow, alarms, buckets,
     dashboard::phase,
     exports,
     feed::{Built, Vitals, WATCHERS_MAX},
@@ -86,12 +86,16 @@ impl OverviewSource {
     }
 }
 
-/// Adds functions, triggers, schedules and exports, and what is wrong with them.
+/// Adds functions, triggers, schedules, buckets and exports, and what is wrong with them.
 fn running(inner: &Inner, body: &mut Value) {
     let (functions, triggers, schedules) = (inner.functions(), inner.triggers(), inner.schedules());
     let exports = (inner.config.exports)();
     let mut alarms = alarms::all(&functions, &triggers, &schedules);
     alarms.extend(alarms::exports(&exports.tables));
+    let buckets = (inner.config.buckets)();
+    alarms.extend(alarms::buckets(&buckets));
+    body["buckets"] = buckets.iter().take(ROWS_MAX).map(buckets::row).collect();
+    body["buckets_count"] = buckets.len().into();
     body["alarms"] = alarms::frame(&alarms);
     body["functions"] = functions.iter().take(ROWS_MAX).map(functions::short).collect();
     body["functions_count"] = functions.len().into();

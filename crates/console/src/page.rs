@@ -20,15 +20,18 @@ pub enum Shell {
     Function,
     Trigger,
     Schedules,
+    Buckets,
+    Bucket,
     Exports,
     Execution,
 }
 
 /// The parts of the console, as the head of its pages lists them: where they are, and which shells belong to them.
-const PARTS: [(&str, &str, &[Shell]); 4] = [
+const PARTS: [(&str, &str, &[Shell]); 5] = [
     ("Overview", "/", &[Shell::Overview, Shell::Table]),
     ("Functions", "/functions", &[Shell::Functions, Shell::Function, Shell::Trigger]),
     ("Schedules", "/schedules", &[Shell::Schedules]),
+    ("Buckets", "/buckets", &[Shell::Buckets, Shell::Bucket]),
     ("Exports", "/exports", &[Shell::Exports, Shell::Execution]),
 ];
 
@@ -43,6 +46,8 @@ impl Shell {
             Shell::Function => include_str!("../pages/function.html"),
             Shell::Trigger => include_str!("../pages/trigger.html"),
             Shell::Schedules => include_str!("../pages/schedules.html"),
+            Shell::Buckets => include_str!("../pages/buckets.html"),
+            Shell::Bucket => include_str!("../pages/bucket.html"),
             Shell::Exports => include_str!("../pages/exports.html"),
             Shell::Execution => include_str!("../pages/execution.html"),
         }
@@ -58,6 +63,8 @@ impl Shell {
             Shell::Function => Some("function.js"),
             Shell::Trigger => Some("trigger.js"),
             Shell::Schedules => Some("schedules.js"),
+            Shell::Buckets => Some("buckets.js"),
+            Shell::Bucket => Some("bucket.js"),
             Shell::Exports => Some("exports.js"),
             Shell::Execution => Some("execution.js"),
         }
@@ -104,6 +111,8 @@ impl Pages {
             ("functions.js", SCRIPT, include_str!("../pages/functions.js")),
             ("function.js", SCRIPT, include_str!("../pages/function.js")),
             ("trigger.js", SCRIPT, include_str!("../pages/trigger.js")),
+            ("buckets.js", SCRIPT, include_str!("../pages/buckets.js")),
+            ("bucket.js", SCRIPT, include_str!("../pages/bucket.js")),
             ("schedules.js", SCRIPT, include_str!("../pages/schedules.js")),
             ("executions.js", SCRIPT, include_str!("../pages/executions.js")),
             ("exports.js", SCRIPT, include_str!("../pages/exports.js")),

@@ -13,6 +13,7 @@ mod exported;
 mod failure;
 mod fills;
 mod intake;
+mod objects;
 mod plan;
 mod processes;
 mod serve;

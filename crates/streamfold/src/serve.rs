@@ -126,6 +126,8 @@ fn run(
             control: control.clone(),
             functions: functions.clone(),
             exports: exports.clone(),
+            buckets: buckets.clone(),
+            open: server.all_keys().next().is_none(),
             place: wiring::wire_place(place),
         };
         let doors = wiring::doors(db, (aws, s3), server, dashboards, &views, &running);

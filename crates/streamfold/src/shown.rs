@@ -6,6 +6,7 @@ use console::{Action, Cause, Later, Refused};
 use control::{Control, FunctionDefinition, Invocation, InvokeError, RunOutcome};
 use exports::Exports;
 use functions::{FunctionStatus, Functions};
+use s3::Buckets;
 use std::{collections::HashMap, sync::Arc};
 use triggers::{Source, TriggerStatus};
 
@@ -21,6 +22,9 @@ pub struct Running {
     pub control: Control,
     pub functions: Functions,
     pub exports: Arc<Exports>,
+    pub buckets: Buckets,
+    /// Whether browsers get objects without a signature.
+    pub open: bool,
     pub place: Place,
 }
 

@@ -89,6 +89,15 @@ pub fn doors(
             let running = running.clone();
             move |uuid, after| running.quarantine(uuid, after)
         }),
+        buckets: Box::new(shared(running, Running::buckets)),
+        bucket_traffic: Box::new({
+            let s3 = s3.clone();
+            move || crate::objects::traffic(&s3)
+        }),
+        objects: Box::new({
+            let running = running.clone();
+            move |bucket, prefix, after| running.objects(bucket, prefix, after)
+        }),
         exports: Box::new(shared(running, Running::exports)),
         executions: Box::new({
             let running = running.clone();

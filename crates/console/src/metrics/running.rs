@@ -8,7 +8,7 @@ use crate::{
 use std::{fmt::Display, time::Duration};
 
 /// Functions, triggers and schedules, each, that are shown: the first ones by name. How many there are is shown, too.
-const LABELLED_MAX: usize = 500;
+pub const LABELLED_MAX: usize = 500;
 
 pub type Labels<'a> = Vec<(&'a str, &'a str)>;
 
