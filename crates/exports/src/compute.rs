@@ -14,6 +14,8 @@ use std::{path::PathBuf, sync::Arc};
 
 /// Operations of each sort that a hold shows.
 const SAMPLES: usize = 5;
+/// Seeds that are tried where keys collide.
+const SEEDS: usize = 3;
 /// A sign of life every so many operations.
 const BEAT_EVERY: u64 = 1000;
 
@@ -102,29 +104,39 @@ impl Work<'_> {
     }
 
     fn compute(&mut self, base: Option<&Base>) -> Result<Operations, Stop> {
-        let config = self.config();
+        let mut config = self.config();
         let next = self.input(&self.execution().files);
         let attempt = self.attempt();
         let output = Output { operations: attempt.operations, state: attempt.state };
         let report = |progress: delta::Progress| self.watch(progress);
         let watch = Watch { report: &report, cancelled: &self.claim.busy.cancelled };
-        let computed = match base {
+        let mut computed = match base {
             None => delta::full(&config, None, &next, &output, watch),
             Some(base) => {
                 let state = self.engine.files.path(&self.claim.table, &base.state);
-                match delta::incremental(&config, &state, &next, &output, watch) {
-                    Err(error @ delta::Error::State { .. }) => {
-                        let previous = self.previous(base, &error)?;
-                        delta::full(&config, Some(&previous), &next, &output, watch)
-                    }
-                    computed => computed,
-                }
+                delta::incremental(&config, &state, &next, &output, watch)
             }
         };
+        // A state that is of no use, and keys that were made to have the same hash, leave the exports themselves. A state
+        // with another seed is of no use to the next delta either, which is slower for that.
+        for _ in 0..SEEDS {
+            let Err(error @ (delta::Error::State { .. } | delta::Error::Collisions)) = &computed else { break };
+            if matches!(error, delta::Error::Collisions) {
+                config.seed = self.roll();
+            }
+            let previous = base.map(|base| self.previous(base, error)).transpose()?;
+            computed = delta::full(&config, previous.as_ref(), &next, &output, watch);
+        }
         match computed {
             Ok(delta) => Ok(delta.operations),
             Err(error) => Err(self.explained(error, base)),
         }
+    }
+
+    fn roll(&self) -> u64 {
+        let mut seed = [0; 8];
+        self.engine.db.roll(&mut seed);
+        u64::from_le_bytes(seed)
     }
 
     fn config(&self) -> Config {
@@ -164,10 +176,8 @@ impl Work<'_> {
     fn explained(&mut self, error: delta::Error, base: Option<&Base>) -> Stop {
         match error {
             delta::Error::Cancelled => self.cancelled(),
-            delta::Error::Export(fault)
-                if base.is_some() && fault.row == Some(0) && fault.problem.starts_with("key column") =>
-            {
-                let reason = format!("the key is lost: {fault}");
+            error @ delta::Error::Key { .. } if base.is_some() => {
+                let reason = format!("the key is lost: {error}");
                 let hold = Hold { reasons: vec![reason], sample: Vec::new(), releasable: false };
                 self.hold(&hold, |_| ()).expect_err("a hold ends the work")
             }
