@@ -92,7 +92,8 @@ impl Notifications {
 
     /// Waits for what is being handed over; all followers have been told to stop.
     pub async fn stop(&self) {
-        for (_, (_, task)) in std::mem::take(&mut *self.running()) {
+        let running = std::mem::take(&mut *self.running());
+        for (_, (_, task)) in running {
             // One that panicked has been reported by the panic hook.
             let _ = task.await;
         }
