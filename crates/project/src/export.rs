@@ -4,14 +4,14 @@
 use crate::diagnostic::Severity;
 use crate::field::{Field, NO_LIMIT, short};
 use crate::model::{AttrType, Brake, Complete, Empty, Export, Origin, OtherColumns, Project, Table, stream_table};
-use crate::resources::{checked_name, elsewhere};
+use crate::resources::checked_name;
 use crate::scope::{Resource, Scope};
 use crate::suggest::did_you_mean;
 use crate::view;
 use crate::yaml::{Node, Value};
 
 /// The type of resource that carries the mark.
-pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
+const BUCKET: &str = "AWS::S3::Bucket";
 
 const PROPERTIES: [&str; 9] =
     ["Prefix", "Key", "Stream", "Target", "Numbers", "Empty", "Registry", "Brake", "Complete"];
@@ -61,11 +61,7 @@ fn of_bucket(scope: &Scope<'_>, resource: &Resource<'_>, project: &Project, expo
 
 /// What `!Ref` gives for a resource.
 fn name(scope: &Scope<'_>, resource: &Resource<'_>) -> Option<String> {
-    let value = match resource.resource_type {
-        Some(kind) => (kind.reference)(scope, resource),
-        None => elsewhere::reference(scope, resource)?,
-    };
-    match value {
+    match (resource.resource_type?.reference)(scope, resource) {
         Value::Text { text, .. } if !text.is_empty() => Some(text),
         _ => None,
     }

@@ -218,8 +218,7 @@ fn resource<'a>(id: &'a str, field: Field<'a>, sam: bool) -> Option<Resource<'a>
         );
     }
     let resource_type = resources::find(&type_name);
-    let unmarked = resource_type.is_none() && type_name != export::BUCKET;
-    if let (true, Some(mark)) = (unmarked, field.get("Metadata").and_then(|metadata| metadata.get("Streamfold"))) {
+    if let (None, Some(mark)) = (resource_type, field.get("Metadata").and_then(|metadata| metadata.get("Streamfold"))) {
         mark.warning(format!("this mark means nothing on {type_name} yet"), None);
     }
     Some(Resource { logical_id: id, field, type_name, resource_type })
