@@ -225,6 +225,9 @@ impl Lives {
 
     /// A program that was asked to stop goes on exactly where it was.
     fn goes_on_after(mut self, program: Program) {
+        // Everything may have come before the last kill already, and come again now.
+        let mut client = Client::new(program.port);
+        until("the trigger to be idle", PATIENCE, || has_nothing_to_do(&mut client).then_some(()));
         assert!(program.stop().status.success(), "a server that is asked to stop ends well");
         let before = self.effects().len();
         let (_program, mut client) = self.up();
