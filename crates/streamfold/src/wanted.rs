@@ -56,8 +56,7 @@ pub fn refusal(project: &Project, refused: &control::Refused) -> Diagnostic {
             project.schedules.iter().find(|found| schedule(found).key() == *name).map(|found| &found.origin)
         }
         control::NOTIFICATION => {
-            let of_bucket = project.bucket_triggers.iter().filter(|trigger| trigger.bucket == *name);
-            of_bucket.last().map(|found| &found.origin)
+            project.bucket_triggers.iter().rfind(|trigger| trigger.bucket == *name).map(|found| &found.origin)
         }
         _ => {
             let is_it = |found: &&project::Trigger| trigger(found).name() == *name;
