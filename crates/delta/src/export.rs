@@ -240,7 +240,7 @@ impl<'a> Reading<'a> {
             return Err(self.bad_row(file, offset + at as u64, &why));
         }
         let taken = taken.map_err(|broken| self.broken(file, offset, broken))?;
-        if let Err(error) = std::str::from_utf8(&text[..taken]) {
+        if let Err(error) = simdutf8::compat::from_utf8(&text[..taken]) {
             return Err(self.not_utf8(file, offset, error.valid_up_to()));
         }
         let first = self.files.rows;
