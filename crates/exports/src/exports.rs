@@ -25,6 +25,9 @@ use std::{
 const NOTICED: Duration = Duration::from_millis(250);
 /// How long a table rests after the database or the disk had trouble with it.
 const TROUBLE_REST_MS: u64 = 1000;
+/// How long a stop waits at a time for threads that do not end, and how often.
+const STOP_WAIT: Duration = Duration::from_millis(20);
+const STOP_TRIES: usize = 500;
 /// Threads that may hang, for each worker, before no more are started in their place.
 const LATE_MAX: usize = 4;
 /// Most executions that are listed.
@@ -173,9 +176,21 @@ impl Exports {
     /// Stops after the commits under way; what is unfinished goes on with the next start.
     pub fn stop(&self) {
         self.shared.engine.schedule.stop();
-        for thread in std::mem::take(&mut *self.threads.lock().expect("no holder panics")) {
-            // A panic has been reported by the panic hook; there is nothing to add.
-            let _ = thread.join();
+        let threads = std::mem::take(&mut *self.threads.lock().expect("no holder panics"));
+        let db = &self.shared.engine.db;
+        for _ in 0..STOP_TRIES {
+            if db.is_closed() || threads.iter().all(JoinHandle::is_finished) {
+                break;
+            }
+            let _ = db.wait_past(Seq(u64::MAX), STOP_WAIT);
+        }
+        for thread in threads {
+            if thread.is_finished() || db.is_closed() {
+                // A panic has been reported by the panic hook; there is nothing to add.
+                let _ = thread.join();
+            } else {
+                tracing::error!("a thread of exports hangs; what it does not come to do goes on with the next start");
+            }
         }
     }
 }

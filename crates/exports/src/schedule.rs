@@ -20,9 +20,20 @@ pub struct Schedule {
 #[derive(Default)]
 struct Turns {
     stop: bool,
-    /// Tables to look at, and not before when, milliseconds since the epoch.
-    ready: BTreeMap<String, u64>,
+    /// Tables to look at.
+    ready: BTreeMap<String, Ready>,
+    /// How many have asked for a turn.
+    asked: u64,
     busy: HashMap<String, Arc<Busy>>,
+}
+
+/// A table that waits for its turn.
+#[derive(Clone, Copy)]
+struct Ready {
+    /// Milliseconds since the epoch.
+    not_before_ms: u64,
+    /// Who asked first comes first, so that a table with many versions does not keep others waiting.
+    place: u64,
 }
 
 /// Somebody at work on a table.
@@ -72,7 +83,7 @@ impl Schedule {
     }
 
     pub fn look_later(&self, table: &str, not_before_ms: u64) {
-        self.turns().ready.insert(table.to_owned(), not_before_ms);
+        self.turns().ask(table, not_before_ms);
         self.changed.notify_all();
     }
 
@@ -128,7 +139,7 @@ impl Schedule {
             let busy = turns.busy.remove(table).expect("found just now");
             busy.replaced.store(true, Ordering::Relaxed);
             busy.cancelled.store(true, Ordering::Relaxed);
-            turns.ready.insert(table.clone(), 0);
+            turns.ask(table, 0);
         }
         drop(turns);
         if !late.is_empty() {
@@ -152,12 +163,19 @@ impl Schedule {
 }
 
 impl Turns {
-    fn waiting(&self) -> impl Iterator<Item = (&String, &u64)> {
+    fn ask(&mut self, table: &str, not_before_ms: u64) {
+        self.asked += 1;
+        let place = self.ready.get(table).map_or(self.asked, |ready| ready.place);
+        self.ready.insert(table.to_owned(), Ready { not_before_ms, place });
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = (&String, &Ready)> {
         self.ready.iter().filter(|(table, _)| !self.busy.contains_key(*table))
     }
 
     fn take(&mut self, now_ms: u64) -> Option<(String, Arc<Busy>)> {
-        let table = self.waiting().find(|(_, not_before)| **not_before <= now_ms)?.0.clone();
+        let due = self.waiting().filter(|(_, ready)| ready.not_before_ms <= now_ms);
+        let table = due.min_by_key(|(_, ready)| ready.place)?.0.clone();
         self.ready.remove(&table);
         let busy = Arc::new(Busy::default());
         self.busy.insert(table.clone(), busy.clone());
@@ -165,6 +183,6 @@ impl Turns {
     }
 
     fn next_ms(&self) -> Option<u64> {
-        self.waiting().map(|(_, not_before)| *not_before).min()
+        self.waiting().map(|(_, ready)| ready.not_before_ms).min()
     }
 }

@@ -161,6 +161,19 @@ fn tables_run_side_by_side() {
 }
 
 #[test]
+fn a_table_with_many_versions_lets_others_have_their_turn() {
+    let machine = uploaded(65);
+    machine.upload(&key("t/x", "V2"), &export(&rows("a=1")));
+    machine.upload(&key("t/y", "V1"), &export(&rows("h=1 i=2")));
+    machine.engine().register().expect("registered");
+    for turn in ["t/x", "t/y", "t/x"] {
+        let mut work = machine.begin().expect("a turn");
+        assert_eq!(work.claim.table.name, turn);
+        finish(&mut work);
+    }
+}
+
+#[test]
 fn a_stream_that_is_lost_while_it_is_published_to_fails_and_later_versions_wait() {
     let machine = uploaded(70);
     let mut work = machine.begin().expect("its turn");

@@ -100,9 +100,22 @@ impl Machine {
 
     /// The process dies. Whatever was on its way must have been forgotten by the caller.
     pub fn crash(&mut self) {
+        self.stop(false);
+    }
+
+    /// The process dies, and what the log had not synced goes with the power.
+    pub fn lose_power(&mut self) {
+        self.stop(true);
+    }
+
+    fn stop(&mut self, power: bool) {
         self.running = None;
         self.world.heal();
-        self.world.halt_in(u64::MAX);
+        if power {
+            self.world.lose_power();
+        } else {
+            self.world.halt_in(u64::MAX);
+        }
         self.store = self.store.crash();
         self.start();
     }
