@@ -57,9 +57,11 @@ def test_a_stream_is_described_as_it_was_created(kinesis, new_stream):
     assert description["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
     summary = kinesis.describe_stream_summary(StreamARN=description["StreamARN"])["StreamDescriptionSummary"]
     assert (summary["OpenShardCount"], summary["MaxRecordSizeInKiB"]) == (3, 2048)
-    pages = kinesis.get_paginator("list_shards").paginate(StreamName=name, PaginationConfig={"PageSize": 2})
-    shards = [shard for page in pages for shard in page["Shards"]]
-    assert shards == description["Shards"]
+    # By hand: boto3's paginator sends the name with the token, which AWS refuses too.
+    first = kinesis.list_shards(StreamName=name, MaxResults=2)
+    rest = kinesis.list_shards(NextToken=first["NextToken"])
+    shards = first["Shards"] + rest["Shards"]
+    assert shards == description["Shards"] and "NextToken" not in rest
     ranges = [shard["HashKeyRange"] for shard in shards]
     assert int(ranges[0]["StartingHashKey"]) == 0 and int(ranges[-1]["EndingHashKey"]) == 2**128 - 1
     for before, after in itertools.pairwise(ranges):

@@ -124,13 +124,14 @@ fn the_aws_command_line_puts_records_into_streams_and_reads_them() {
     let name = ["--stream-name", "orders"];
     kinesis("create-stream", &[&name[..], &["--shard-count", "1"]].concat());
     kinesis("wait", &[&["stream-exists"][..], &name].concat());
-    kinesis("put-record", &[&name[..], &["--partition-key", "a", "--data", "b25l"]].concat());
-    let records = ["--records", "Data=dHdv,PartitionKey=b", "Data=dGhyZWU=,PartitionKey=c"];
+    kinesis("put-record", &[&name[..], &["--partition-key", "a", "--data", "one"]].concat());
+    let records = ["--records", "Data=two,PartitionKey=b", "Data=three,PartitionKey=c"];
     assert_eq!(kinesis("put-records", &[&name[..], &records].concat())["FailedRecordCount"], 0);
     let shard = ["--shard-id", "shardId-000000000000", "--shard-iterator-type", "TRIM_HORIZON"];
     let place = kinesis("get-shard-iterator", &[&name[..], &shard].concat())["ShardIterator"].clone();
     let page = kinesis("get-records", &["--shard-iterator", place.as_str().expect("an iterator")]);
     let data: Vec<_> = page["Records"].as_array().into_iter().flatten().map(|record| record["Data"].clone()).collect();
+    // The command line shows them in base64.
     assert_eq!(data, ["b25l", "dHdv", "dGhyZWU="]);
     // One of them is the template's.
     assert_eq!(kinesis("list-streams", &[])["StreamNames"], serde_json::json!(["clicks", "orders"]));
