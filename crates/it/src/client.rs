@@ -43,17 +43,28 @@ impl Client {
         Client { port, connection: None }
     }
 
+    /// Where it calls.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// An operation of DynamoDB.
     pub fn call(&mut self, operation: &str, body: &Value) -> Result<Value, Failed> {
-        self.target(&format!("DynamoDB_20120810.{operation}"), body)
+        self.posted(&format!("DynamoDB_20120810.{operation}"), body)
     }
 
     /// An operation of DynamoDB Streams.
     pub fn stream_call(&mut self, operation: &str, body: &Value) -> Result<Value, Failed> {
-        self.target(&format!("DynamoDBStreams_20120810.{operation}"), body)
+        self.posted(&format!("DynamoDBStreams_20120810.{operation}"), body)
     }
 
-    fn target(&mut self, target: &str, body: &Value) -> Result<Value, Failed> {
+    /// An operation of Kinesis.
+    pub fn kinesis(&mut self, operation: &str, body: &Value) -> Result<Value, Failed> {
+        self.posted(&format!("Kinesis_20131202.{operation}"), body)
+    }
+
+    fn posted(&mut self, target: &str, body: &Value) -> Result<Value, Failed> {
         let head =
             [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0"), ("authorization", SIGNED)];
         let (status, answer) = self.request("POST", "/", &head, body.to_string().as_bytes()).map_err(Failed::Broken)?;
@@ -222,6 +233,29 @@ impl Client {
                 after[place].1 = last["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
             }
             records.extend(found);
+        }
+        Ok(records)
+    }
+
+    /// Records of a shard of a Kinesis stream that come after a position, up to its end.
+    pub fn kinesis_records(&mut self, stream: &str, shard: &str, after: Option<&str>) -> Result<Vec<Value>, Failed> {
+        let mut request = json!({ "StreamName": stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
+        if let Some(after) = after {
+            request["ShardIteratorType"] = json!("AFTER_SEQUENCE_NUMBER");
+            request["StartingSequenceNumber"] = json!(after);
+        }
+        let mut records = Vec::new();
+        let mut next = self.kinesis("GetShardIterator", &request)?["ShardIterator"].take();
+        while !next.is_null() {
+            let mut page = self.kinesis("GetRecords", &json!({ "ShardIterator": next }))?;
+            let is_empty = page["Records"].as_array().is_none_or(Vec::is_empty);
+            if let Some(found) = page["Records"].as_array_mut() {
+                records.append(found);
+            }
+            if is_empty && page["MillisBehindLatest"] == 0 {
+                break;
+            }
+            next = page["NextShardIterator"].take();
         }
         Ok(records)
     }

@@ -2,6 +2,7 @@
 //! its API, a proxy that loses answers, and one way to wait. Sees the program from outside only: no room of the workspace is used here.
 
 pub mod client;
+pub mod exports;
 pub mod folder;
 pub mod program;
 pub mod proxy;

@@ -35,6 +35,12 @@ impl Banner<'_> {
                 line(&mut out, "Dashboard", &format!("{url}/dashboards/{}", dashboard.name));
             }
         }
+        let exports = self.project.map_or(&[][..], |(project, _)| &project.exports);
+        for (at, export) in exports.iter().enumerate() {
+            let (name, page) = if at == 0 { ("Exports", format!("{url}/exports  ")) } else { ("", String::new()) };
+            let place = format!("{page}(s3://{}/{}TENANT/TABLE/VERSION/FILE.gz)", export.bucket, export.prefix);
+            line(&mut out, name, &place);
+        }
         if !self.buckets.is_empty() {
             line(&mut out, "Buckets", &format!("{url}  ({})", first(&self.buckets)));
         }
