@@ -32,6 +32,29 @@ def resource():
     return boto3.resource("dynamodb", endpoint_url=ENDPOINT)
 
 
+@pytest.fixture(scope="session")
+def kinesis():
+    return client("kinesis")
+
+
+@pytest.fixture
+def new_stream(kinesis):
+    """Makes a stream: `new_stream(ShardCount=2)`."""
+    made = []
+
+    def make(**settings):
+        name = f"stream-{os.getpid()}-{next(NUMBERS)}"
+        kinesis.create_stream(StreamName=name, **settings)
+        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+        kinesis.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
+
+
 @pytest.fixture
 def new_table(dynamodb):
     """Makes a table: `new_table("id", "S")`, `new_table("pk", "S", "sk", "N", stream="NEW_IMAGE")`."""

@@ -14,7 +14,7 @@ from waiting import until
 NUMBERS = itertools.count()
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 SOURCE = """
-import json, os
+import base64, json, os
 
 import boto3
 
@@ -25,8 +25,13 @@ def handler(event, context):
         raise ValueError(event["fail"])
     for record in event.get("Records", []):
         table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-        id = record["dynamodb"]["Keys"]["id"]["S"]
-        table.put_item(Item={"id": id, "from": record["eventName"], "request": context.aws_request_id})
+        if "kinesis" in record:
+            id, said = record["kinesis"]["partitionKey"], base64.b64decode(record["kinesis"]["data"]).decode()
+        else:
+            id, said = record["dynamodb"]["Keys"]["id"]["S"], record["eventName"]
+        if said == "poison":
+            raise ValueError("poison")
+        table.put_item(Item={"id": id, "from": said, "request": context.aws_request_id})
     custom = context.client_context.custom if context.client_context else None
     return {"event": event, "name": context.function_name, "greeting": os.environ.get("GREETING"), "custom": custom}
 """
@@ -211,3 +216,61 @@ def test_a_mapping_made_over_the_api_feeds_its_function(functions, dynamodb, new
     found = functions.get_event_source_mapping(UUID=uuid)
     assert (found["State"], found["LastProcessingResult"]) == ("Enabled", "OK")
     functions.delete_event_source_mapping(UUID=uuid)
+
+
+def stream_mapping(functions, kinesis, stream, name, **more):
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    position = {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON"}
+    return functions.create_event_source_mapping(FunctionName=name, **position, **more)["UUID"]
+
+
+def records_of(texts):
+    """One record for each text, with a partition key of its own."""
+    return [{"PartitionKey": f"key-{place}", "Data": text.encode()} for place, text in enumerate(texts)]
+
+
+def test_records_that_boto3_puts_into_a_kinesis_stream_come_through_a_function(
+    functions, kinesis, dynamodb, new_function, new_stream, new_table
+):
+    stream, target = new_stream(ShardCount=2), new_table("id", "S")
+    name = new_function(Environment={"Variables": {"TABLE": target}})
+    filters = {"Filters": [{"Pattern": json.dumps({"data": {"kind": ["vote"]}})}]}
+    uuid = stream_mapping(functions, kinesis, stream, name, FilterCriteria=filters, ParallelizationFactor=2)
+    wanted = [json.dumps({"kind": "vote", "n": n}) for n in range(20)]
+    put = kinesis.put_records(StreamName=stream, Records=records_of([*wanted, "no JSON", '{"kind":"other"}']))
+    assert put["FailedRecordCount"] == 0
+
+    def copied():
+        items = dynamodb.scan(TableName=target)["Items"]
+        return items if len(items) == len(wanted) else None
+
+    items = until("the records to come through the function", copied)
+    assert {item["id"]["S"]: item["from"]["S"] for item in items} == {f"key-{n}": wanted[n] for n in range(20)}
+    assert functions.get_event_source_mapping(UUID=uuid)["LastProcessingResult"] == "OK"
+    functions.delete_event_source_mapping(UUID=uuid)
+
+
+def test_records_that_a_function_fails_are_an_object_of_the_bucket_that_the_mapping_names(
+    functions, kinesis, new_function, new_stream, new_table
+):
+    stream, s3 = new_stream(ShardCount=1), client("s3")
+    bucket = f"letters-{os.getpid()}-{next(NUMBERS)}"
+    name = new_function(Environment={"Variables": {"TABLE": new_table("id", "S")}})
+    settings = {"DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}}
+    settings |= {"MaximumRetryAttempts": 0, "BisectBatchOnFunctionError": True}
+    missing = f"the on-failure destination is the bucket {bucket}, which does not exist"
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match=missing):
+        stream_mapping(functions, kinesis, stream, name, **settings)
+    s3.create_bucket(Bucket=bucket)
+    kinesis.put_records(StreamName=stream, Records=records_of(["one", "poison", "three"]))
+    uuid = stream_mapping(functions, kinesis, stream, name, **settings)
+    prefix = f"aws/lambda/{uuid}/shardId-000000000000/"
+    listed = until("the letter", lambda: s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents"))
+    letter = json.load(s3.get_object(Bucket=bucket, Key=listed[0]["Key"])["Body"])
+    assert letter["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert letter["KinesisBatchInfo"]["batchSize"] == 1
+    (record,) = letter["payload"]["Records"]
+    assert base64.b64decode(record["kinesis"]["data"]) == b"poison"
+    functions.delete_event_source_mapping(UUID=uuid)
+    s3.delete_object(Bucket=bucket, Key=listed[0]["Key"])
+    s3.delete_bucket(Bucket=bucket)

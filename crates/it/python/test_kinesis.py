@@ -7,32 +7,8 @@ import os
 import boto3
 import pytest
 from botocore.config import Config
-from conftest import ENDPOINT, client, refusal
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def kinesis():
-    return client("kinesis")
-
-
-@pytest.fixture
-def new_stream(kinesis):
-    """Makes a stream: `new_stream(ShardCount=2)`."""
-    made = []
-
-    def make(**settings):
-        name = f"stream-{os.getpid()}-{next(NUMBERS)}"
-        kinesis.create_stream(StreamName=name, **settings)
-        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
-        made.append(name)
-        return name
-
-    yield make
-    for name in made:
-        kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
-        kinesis.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10})
+from conftest import ENDPOINT, refusal
+from waiting import until
 
 
 def iterator(kinesis, stream, shard, kind="TRIM_HORIZON", **more):
@@ -77,6 +53,13 @@ def test_the_stream_of_the_template_is_there(kinesis):
     summary = kinesis.describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]
     assert (summary["OpenShardCount"], summary["RetentionPeriodHours"]) == (2, 36)
     assert kinesis.list_tags_for_stream(StreamName="clicks")["Tags"] == [{"Key": "team", "Value": "green"}]
+
+
+def test_a_function_of_the_template_gets_what_is_put_into_its_stream(kinesis, dynamodb):
+    kinesis.put_record(StreamName="clicks", PartitionKey="somebody", Data=b"button")
+    read = {"TableName": "clicked", "Key": {"id": {"S": "somebody"}}}
+    found = until("the function to write it down", lambda: dynamodb.get_item(**read).get("Item"), 60)
+    assert found["data"] == {"S": "button"}
 
 
 def test_records_go_where_their_key_hashes_and_are_read_in_order(kinesis, new_stream):
