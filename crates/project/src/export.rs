@@ -24,7 +24,7 @@ const EMPTY: [(&str, Empty); 2] = [("text", Empty::Text), ("absent", Empty::Abse
 const MAX_KEY: usize = 16;
 const MAX_NUMBERS: usize = 1000;
 /// Most files of one version.
-const MAX_FILES: u64 = 10_000;
+const MAX_FILES: u64 = 1_000;
 /// Longest key of an object.
 const MAX_OBJECT_KEY: usize = 1024;
 
