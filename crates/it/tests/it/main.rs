@@ -2,6 +2,9 @@
 
 mod bad_input;
 mod browser;
+mod bucket_crash;
+mod bucket_events;
+mod buckets;
 mod clients;
 mod crash;
 mod deliveries;

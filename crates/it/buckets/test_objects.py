@@ -357,7 +357,7 @@ def test_what_is_not_kept_is_refused_and_never_taken_for_something_else(s3, buck
     on = {"VersioningConfiguration": {"Status": "Enabled"}}
     for call, arguments in [
         (s3.put_bucket_versioning, {"Bucket": bucket, **on}),
-        (s3.put_bucket_notification_configuration, {"Bucket": bucket, "NotificationConfiguration": {}}),
+        (s3.put_bucket_website, {"Bucket": bucket, "WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
         (s3.put_object_acl, {**place, "ACL": "public-read"}),
         (s3.get_bucket_policy, {"Bucket": bucket}),
         (s3.delete_bucket_policy, {"Bucket": bucket}),
