@@ -244,6 +244,21 @@ fn the_compatibility_page_shows_every_operation_that_is_routed() {
 }
 
 #[test]
+fn the_compatibility_page_shows_every_operation_of_buckets() {
+    let root = tools::root();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("it is there");
+    let (page, door) = (read("docs/compatibility.md"), read("crates/s3/src/door/operation.rs"));
+    let section = page.split("\n## Buckets\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows = section.expect("there is a section").lines().filter(|line| line.starts_with("| `"));
+    let described: BTreeSet<&str> = rows.clone().filter_map(|row| quoted(row).next()).collect();
+    let list = door.split("\noperations! {\n").nth(1).and_then(|rest| rest.split("\n}").next());
+    let carried_out = list.expect("there is a list").lines().filter_map(|line| line.trim().split(':').next());
+    assert_eq!(described, carried_out.collect(), "left: docs/compatibility.md; right: the S3 door");
+    let shown = |row: &&str| row.rsplit('|').nth(1).is_some_and(|cell| quoted(cell).any(is_sentence));
+    none(&rows.filter(|row| !shown(row)).map(|row| format!("no test shows: {row}")).collect::<Vec<_>>());
+}
+
+#[test]
 fn nothing_is_committed_that_names_this_machine() {
     let mut findings = Vec::new();
     for ending in [".rs", ".md", ".toml", ".py", ".js", ".mjs", ".yaml"] {
