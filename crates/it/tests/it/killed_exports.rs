@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Rows of each table at first: so many that publishing them takes several commits.
-const ROWS: u32 = 6_000;
+const ROWS: u32 = 4_000;
 
 /// Two tables side by side that publish to one stream, a target for each.
 const TEMPLATE: &str = "
@@ -22,22 +22,22 @@ Resources:
     Metadata:
       Streamfold:
         Export:
-          - { Prefix: a/, Stream: !Ref Changes, Target: !Ref A, Numbers: [stock] }
-          - { Prefix: b/, Stream: !Ref Changes, Target: !Ref B, Numbers: [stock] }
+          - { Prefix: left/, Stream: !Ref Changes, Target: !Ref Left, Numbers: [stock] }
+          - { Prefix: right/, Stream: !Ref Changes, Target: !Ref Right, Numbers: [stock] }
     Properties: { BucketName: imports }
   Changes:
     Type: AWS::Kinesis::Stream
     Properties: { Name: changes, ShardCount: 2 }
-  A:
+  Left:
     Type: AWS::DynamoDB::Table
     Properties: &table
-      TableName: a
+      TableName: left
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{ AttributeName: PK, AttributeType: S }]
       KeySchema: [{ AttributeName: PK, KeyType: HASH }]
-  B:
+  Right:
     Type: AWS::DynamoDB::Table
-    Properties: { <<: *table, TableName: b }
+    Properties: { <<: *table, TableName: right }
 ";
 
 /// When the program is killed.
@@ -56,7 +56,7 @@ const MOMENTS: [Moment; 5] = [Moment::Arrival, Moment::Delta, Moment::Publish, M
 
 /// A table of the source system, and where its exports go.
 struct Exported {
-    /// `a`, `b`: prefix, tenant and target.
+    /// `left`, `right`: prefix, tenant and target.
     name: &'static str,
     source: Source,
 }
@@ -157,7 +157,7 @@ fn each_operation_leaves_once_though_the_program_is_killed_in_every_step() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("template.yaml"), TEMPLATE).expect("the template can be written");
     let table = |name, dice: &mut Rng| Exported { name, source: Source::new(ROWS, dice.fork()) };
-    let mut tables = [table("a", &mut dice), table("b", &mut dice)];
+    let mut tables = [table("left", &mut dice), table("right", &mut dice)];
     let mut fold = Fold::default();
     let mut hits: BTreeMap<Moment, u32> = BTreeMap::new();
     let rounds = if it::long() { 100 } else { 10 };
