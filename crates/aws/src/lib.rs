@@ -89,6 +89,7 @@ pub(crate) struct Inner {
     pub db: db::Db,
     pub config: Config,
     pub streams: ::kinesis::Streams,
+    pub large_pages: kinesis::Places,
     /// Functions, what feeds them, and parameters; `None`: tables and streams are all there is.
     control: Option<Control>,
     /// `None` where signatures are taken as given.
@@ -128,6 +129,7 @@ impl Door {
     fn build(db: db::Db, config: Config, control: Option<Control>) -> Door {
         let verifier = (!config.keys.is_empty()).then(|| Verifier::new(&config.keys, &config.place.region));
         Door(Arc::new(Inner {
+            large_pages: kinesis::Places::default(),
             streams: ::kinesis::Streams::new(db.clone(), config.place.clone()),
             db,
             conflicts: Conflicts::new(config.conflicts_percent),
@@ -274,7 +276,9 @@ impl Door {
 }
 
 /// Runs work that may take longer than the runtime's threads can spare.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
     let failed = |error| Err(Fault::new(Code::InternalServerError, format!("the request was not finished: {error}")));
     spawn_blocking(work).await.unwrap_or_else(failed)
 }

@@ -49,8 +49,7 @@ impl<'r> Named<'r> {
 }
 
 pub(super) fn check_name(checks: &mut Checks, at: &str, name: &str) {
-    let fits = name.is_empty() || name.len() > 128 || is_stream_name(name);
-    let fits = fits && !name.is_empty();
+    let fits = name.len() > 128 || is_stream_name(name);
     checks.check(fits, at, name, format_args!("satisfy regular expression pattern: {NAME_PATTERN}"));
     checks.check(!name.is_empty(), at, name, format_args!("have length greater than or equal to 1"));
     checks.longest(at, name, 128);

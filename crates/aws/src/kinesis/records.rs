@@ -4,14 +4,16 @@ use super::{
     check_dry_run, fault,
     mark::{Kind, LIFE_MS, Mark},
     named::{Named, check_arn},
+    places,
 };
 use crate::{
-    Inner,
+    Inner, blocking,
     checks::Checks,
     json::{self, Flag, Integer, Object, Text},
-    protocol::{Code, Fault},
+    protocol::{Answer, Code, Fault},
     routes::{Call, Step},
 };
+use http::StatusCode;
 use kinesis::{Page, Stream, shard_id};
 use std::sync::Arc;
 use wire::time;
@@ -25,9 +27,10 @@ shape! {
     }
 }
 
-/// Records of one answer, and their bytes.
+/// Records of one answer, and their bytes; the latter where many ask for large answers at once, too.
 const RECORDS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 10 << 20;
+const CROWDED_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) fn get_records(call: &Call<'_>) -> Result<Step, Fault> {
     let input: GetRecordsInput<'_> = json::decode(call.body)?;
@@ -47,10 +50,30 @@ pub(crate) fn get_records(call: &Call<'_>) -> Result<Step, Fault> {
     check_dry_run(input.dry_run)?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(RECORDS_MAX);
     let door = Arc::clone(call.door);
-    Ok(Step::Blocking(Box::new(move || {
-        let page = door.streams.read(&stream, mark.shard, mark.from, limit, BYTES_MAX);
-        Ok(show(&door, &stream, mark.shard, &page.map_err(|error| fault::of(&door, &error))?))
-    })))
+    Ok(Step::Later(Box::pin(blocking(move || read(&door, &stream, &mark, limit)))))
+}
+
+fn read(door: &Inner, stream: &Stream, mark: &Mark, limit: usize) -> Result<Answer, Fault> {
+    let place = door.large_pages.take();
+    let most = if place.is_some() { BYTES_MAX } else { CROWDED_BYTES_MAX };
+    let page = door.streams.read(stream, mark.shard, mark.from, limit, most);
+    let page = page.map_err(|error| fault::of(door, &error))?;
+    let bytes = page.records.iter().map(kinesis::Record::bytes).sum();
+    // One record may be larger than an answer.
+    if bytes > most && place.is_none() {
+        return Err(Fault::new(
+            Code::ProvisionedThroughputExceeded,
+            format!(
+                "Rate exceeded for shard {} in stream {}: too many read large records",
+                shard_id(mark.shard),
+                stream.name()
+            ),
+        ));
+    }
+    let answer = show(door, stream, (mark.shard, &page), bytes);
+    // Of a small answer the place is free at once.
+    let place = place.filter(|_| bytes > CROWDED_BYTES_MAX);
+    Ok(Answer::with(StatusCode::OK, places::held(answer, place)))
 }
 
 /// What an iterator says, and the stream it is of.
@@ -73,8 +96,7 @@ fn marked(call: &Call<'_>, text: &str) -> Result<(Mark, Stream), Fault> {
     Ok((mark, stream))
 }
 
-fn show(door: &Inner, stream: &Stream, shard: u16, page: &Page) -> Vec<u8> {
-    let bytes: usize = page.records.iter().map(kinesis::Record::bytes).sum();
+fn show(door: &Inner, stream: &Stream, (shard, page): (u16, &Page), bytes: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + bytes * 4 / 3 + page.records.len() * 160);
     let mut response = Object::new(&mut out);
     let mut records = response.array("Records");

@@ -217,6 +217,32 @@ fn records_of_ten_megabytes_are_read_in_answers_of_ten_megabytes() {
 }
 
 #[test]
+fn where_many_read_large_records_answers_are_small_until_some_are_sent() {
+    let house = House::new();
+    house.kinesis("CreateStream", "{'StreamName':'s','ShardCount':1,'MaxRecordSizeInKiB':2048}");
+    let put = |data: &str| {
+        house.kinesis("PutRecord", &format!("{{'StreamName':'s','PartitionKey':'k','Data':'{data}'}}"));
+    };
+    // Two of 768 KiB, and one of 1.5 MiB.
+    let half = "A".repeat(1 << 20);
+    [&half, &half, &half.repeat(2)].into_iter().for_each(|data| put(data));
+    let page = |from: &str| house.kinesis("GetRecords", &format!("{{'ShardIterator':'{from}'}}"));
+    let first = iterator(&house, "s", 0, "TRIM_HORIZON", "");
+    let places: Vec<_> = std::iter::from_fn(|| house.door.0.large_pages.take()).collect();
+    let crowded = json(&page(&first));
+    assert_eq!(crowded["Records"].as_array().expect("records").len(), 1);
+    let next = json(&page(crowded["NextShardIterator"].as_str().expect("an iterator")));
+    assert_eq!(next["Records"].as_array().expect("records").len(), 1);
+    let large = next["NextShardIterator"].as_str().expect("an iterator");
+    expect![[r#"400 {"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for shard shardId-000000000000 in stream s: too many read large records"}"#]].assert_eq(&page(large));
+    drop(places);
+    assert_eq!(json(&page(large))["Records"].as_array().expect("records").len(), 1);
+    assert_eq!(json(&page(&first))["Records"].as_array().expect("records").len(), 3);
+    let places: Vec<_> = std::iter::from_fn(|| house.door.0.large_pages.take()).collect();
+    assert_eq!(places.len(), 8, "answers that were sent have given back their places");
+}
+
+#[test]
 fn a_call_of_too_many_or_too_large_records_is_refused() {
     let house = House::new();
     house.kinesis("CreateStream", "{'StreamName':'s','ShardCount':1}");
