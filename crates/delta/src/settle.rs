@@ -279,24 +279,38 @@ mod tests {
     use crate::{Watch, export::Hashes, join::Scratch, watch::Phase};
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    #[test]
-    fn a_pile_of_entries_on_disk_is_not_loaded_to_its_end() {
+    /// Settles rows of the next export alone, with memory for few of them.
+    fn settle_alone(
+        count: u64,
+        key: impl Fn(u64) -> u64,
+        suspect: impl Fn(&[u64]) -> Result<(), Error> + Sync,
+    ) -> Result<Leftovers, Error> {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { memory: 0, grain: 64, ..Config::new(folder.path()) };
+        let config = Config { memory: 0, grain: 256, ..Config::new(folder.path()) };
         let join = Join::new(&config, 0).unwrap();
-        let hashes: Vec<Hashes> = (0..300_000).map(|row| Hashes { key: 7, row }).collect();
+        let hashes: Vec<Hashes> = (0..count).map(|row| Hashes { key: key(row), row }).collect();
         join.batch(Side::Next, &hashes, 0, &mut Scratch::default()).unwrap();
+        let rows = Rows { previous: 0, next: count, key_bytes: 0 };
+        settle(join, &config, rows, &Meter::new(Watch::none(), Phase::Comparing, 64), suspect)
+    }
+
+    #[test]
+    fn a_pile_of_entries_on_disk_is_not_loaded_to_its_end_and_other_entries_only_in_parts() {
         let suspected = AtomicU64::new(0);
-        let suspect = |suspects: &[u64]| {
-            assert_eq!(suspects, [7]);
-            suspected.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        };
-        let rows = Rows { previous: 0, next: 300_000, key_bytes: 0 };
-        let meter = Meter::new(Watch::none(), Phase::Comparing, 64);
-        let settled = settle(join, &config, rows, &meter, suspect);
+        let pile = settle_alone(
+            10_000,
+            |_| 7,
+            |suspects| {
+                assert_eq!(suspects, [7]);
+                suspected.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            },
+        );
         // Had all of them been looked at, they would have been left over, and the suspicion would have come last.
-        assert!(matches!(settled, Err(Error::Collisions)));
+        assert!(matches!(pile, Err(Error::Collisions)));
         assert_eq!(suspected.into_inner(), 1);
+        // All in one shard; loaded at once, they would look like a pile.
+        let spread = settle_alone(10_000, |row| row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, |_| Ok(()));
+        assert_eq!(spread.unwrap().next_count, 10_000);
     }
 }
