@@ -227,7 +227,7 @@ fn a_disk_without_room_is_said_at_start() {
     let folder = example();
     let disk = tempfile::tempdir().expect("a temporary folder can be made");
     let data = disk.path().join("data");
-    let run = Run::up(folder.path()).arg("--data").arg(&data).on_a_disk_of(20, disk.path());
+    let run = Run::up(folder.path()).arg("--data").arg(&data).on_a_disk_of(3, disk.path());
     refused(&run.to_end(), &["No space left on device", "help: the disk is full: make room"]);
 }
 
