@@ -48,6 +48,10 @@ const NEEDLESS: &[(&str, &str)] = &[
 /// that), so that either does for both: they are taken away together.
 const TOGETHER: [&str; 2] = [" recover < db/log/recover.rs", " write_again < db/log/recover.rs"];
 
+/// The data directory, in which log, state and buckets make their folders one after the other before anything is
+/// acknowledged: whoever syncs it does so for those before, so its syncs are taken away together.
+const DATA: &str = "/data/";
+
 /// The state engine's compaction moves large values into a new file and does not sync the folder before its manifest names
 /// the file; there is no place in between where we could. Linux's file systems make the name durable with the file.
 const FORGIVEN: &str = "lsm-tree-3.1.10/compaction/flavour.rs";
@@ -258,7 +262,12 @@ fn unguarded(recorded: &Recorded, asked: impl Fn(&String) -> bool) -> Vec<String
     for (number, sync) in disk.syncs.iter().enumerate() {
         let place = recorded.sites.name(&sync.stack);
         let together = TOGETHER.iter().any(|name| place.contains(name));
-        places.entry(if together { TOGETHER.join(" and") } else { place }).or_default().push(number);
+        let place = match &*sync.class {
+            DATA => format!("db/ and others, of {DATA}"),
+            _ if together => TOGETHER.join(" and"),
+            _ => place,
+        };
+        places.entry(place).or_default().push(number);
     }
     let mut missed = Vec::new();
     for (place, syncs) in places {
