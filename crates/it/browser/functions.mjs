@@ -9,7 +9,8 @@ import { chromium } from "playwright-core";
 
 const url = process.env.STREAMFOLD_URL ?? "http://127.0.0.1:8100";
 const indexing = "/triggers/a2b8d3c4-77aa-4e0f-8d11-4f6f1f2f3a22";
-const pages = ["/", "/functions", "/functions/count-votes", "/functions/pull-events", indexing, "/schedules"];
+const exported = ["/exports", "/exports/tenant/test_table/20210102_V0004", "/exports/acme/customers/20210103_V0005"];
+const pages = ["/", "/functions", "/functions/count-votes", "/functions/pull-events", indexing, "/schedules", ...exported];
 
 /** The digits of a number as a page writes it. */
 const digits = (text) => Number(text.replaceAll(/[^0-9]/g, ""));

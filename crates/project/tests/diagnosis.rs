@@ -206,12 +206,14 @@ fn each_template_comes_to_what_is_written_beside_it() {
 fn the_examples_load_and_nothing_is_said_about_them() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let example = |name: &str| load(&examples.join(name), &Options::default()).expect("the example is correct");
-    let (project, messages) = (example("votes"), example("messages"));
-    assert_eq!((project.notes.as_slice(), messages.notes.as_slice()), (&[][..], &[][..]));
+    let (project, messages, exports) = (example("votes"), example("messages"), example("exports"));
+    for found in [&project, &messages, &exports] {
+        assert_eq!(found.notes, []);
+    }
     let stream = |table: &str| Some(format!("arn of {table}"));
     let outputs = project.outputs_with(stream);
     assert_eq!(outputs[1], ("VotesStream".to_string(), "arn of votes".to_string()));
-    expect_file!["example.txt"].assert_eq(&(describe(&project) + &describe(&messages)));
+    expect_file!["example.txt"].assert_eq(&[&project, &messages, &exports].map(describe).concat());
 }
 
 #[test]

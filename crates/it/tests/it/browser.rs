@@ -4,15 +4,21 @@
 use it::{folder::Folder, program::Run, tools};
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
 /// Runs a file of browser tests against a server.
 fn browse(tests: &str, url: &str) {
+    browse_with(tests, url, &[]);
+}
+
+fn browse_with(tests: &str, url: &str, settings: &[(&str, &Path)]) {
     let browser = tools::root().join("crates/it/browser");
     assert!(browser.join("node_modules").is_dir(), "its modules are missing: run ./test once, it fetches them");
     let mut node = Command::new("node");
     node.args(["--test", tests]).current_dir(browser).env("STREAMFOLD_URL", url);
+    node.envs(settings.iter().copied());
     eprintln!("{}", tools::run(&mut node));
 }
 
@@ -29,6 +35,18 @@ fn the_pages_of_a_real_function_move_after_a_put() {
     let folder = Folder::example("votes");
     let program = folder.up("handler.yaml");
     browse("running.mjs", &program.endpoint());
+}
+
+#[test]
+fn the_pages_of_exports_follow_executions_and_a_person_decides_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let example = tools::root().join("examples/exports");
+    std::fs::copy(example.join("template.yaml"), folder.path().join("template.yaml")).expect("it can be copied");
+    let make = it::program::binary().with_file_name("make-exports");
+    tools::run(Command::new(make).arg(folder.path().join("made")));
+    let program = Run::up(folder.path()).start();
+    let made = folder.path().join("made/tenant/test_table");
+    browse_with("exports.mjs", &program.endpoint(), &[("MADE", made.as_path())]);
 }
 
 /// The console's example, which ends with the test.
