@@ -38,6 +38,13 @@ fn the_pages_of_a_real_function_move_after_a_put() {
 }
 
 #[test]
+fn the_pages_of_buckets_move_after_a_put_and_go_through_folders() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let program = Run::new(&["serve", "--port", "0", "--data"]).arg(folder.path()).start();
+    browse("buckets.mjs", &program.endpoint());
+}
+
+#[test]
 fn the_pages_of_exports_follow_executions_and_a_person_decides_there() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let example = tools::root().join("examples/exports");
