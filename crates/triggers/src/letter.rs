@@ -52,12 +52,12 @@ pub fn parcel(sender: &Sender<'_>, letter: &Letter<'_>) -> Parcel {
         ("created", fields::text(utc_millis(letter.now_ms))),
     ]);
     match post::bucket_of(destination) {
-        Some(bucket) => Parcel::Object(post::Object {
+        Some(bucket) => Parcel::Object {
             bucket: bucket.to_owned(),
             key: object_key(sender, letter),
             document: document(sender, letter, true),
             head,
-        }),
+        },
         None => Parcel::Items(items(sender, letter, destination, head)),
     }
 }
@@ -199,9 +199,8 @@ mod tests {
         };
         let text = match letter_parcel(on_failure, letter) {
             Parcel::Items(items) => items.iter().map(|item| show(item) + "\n").collect(),
-            Parcel::Object(object) => {
-                let post::Object { bucket, key, document, head } = &object;
-                format!("{bucket} {key}\n{document}\n{}\n", show(head))
+            Parcel::Object { bucket, key, document, head } => {
+                format!("{bucket} {key}\n{document}\n{}\n", show(&head))
             }
         };
         expected.assert_eq(&text);

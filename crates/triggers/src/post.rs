@@ -19,18 +19,15 @@ const ANEW_MAX: usize = 3;
 pub enum Parcel {
     /// Items of the table.
     Items(Vec<Item>),
-    Object(Object),
-}
-
-/// A letter for a bucket.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Object {
-    pub bucket: String,
-    pub key: String,
-    /// JSON.
-    pub document: String,
-    /// What the table has beside the document where the letter has to be kept there: destination and id among it.
-    pub head: Item,
+    /// An object of a bucket.
+    Object {
+        bucket: String,
+        key: String,
+        /// JSON.
+        document: String,
+        /// What the table has beside the document where the letter must be kept there: destination and id among it.
+        head: Item,
+    },
 }
 
 impl Parcel {
@@ -38,16 +35,8 @@ impl Parcel {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Parcel::Items(items) => items.iter().map(item::size::item).sum(),
-            Parcel::Object(object) => object.document.len(),
+            Parcel::Object { document, .. } => document.len(),
         }
-    }
-}
-
-impl Object {
-    /// As it lies in the table, with the reason.
-    fn items(&self, why: &str) -> Vec<Item> {
-        let head = with(self.head.clone(), "object", &self.key);
-        in_parts(with(head, "note", why), "message", &self.document)
     }
 }
 
@@ -128,25 +117,30 @@ impl Post {
     fn prepare(&self, parcels: &[Arc<Parcel>]) -> (Vec<Prepared>, Vec<Item>) {
         let (mut objects, mut items) = (Vec::new(), Vec::new());
         for parcel in parcels {
-            match &**parcel {
-                Parcel::Items(own) => items.extend(own.iter().cloned()),
-                Parcel::Object(object) => match self.prepare_object(object) {
-                    Ok(prepared) => objects.push(prepared),
-                    Err(error) => {
-                        let why = format!("the letter is kept here, for {error}");
-                        tracing::error!("a letter for {}/{}: {why}", object.bucket, object.key);
-                        items.extend(object.items(&why));
-                    }
-                },
+            let (bucket, key, document, head) = match &**parcel {
+                Parcel::Items(own) => {
+                    items.extend(own.iter().cloned());
+                    continue;
+                }
+                Parcel::Object { bucket, key, document, head } => (bucket, key, document, head),
+            };
+            match self.prepare_object(bucket, key, document) {
+                Ok(prepared) => objects.push(prepared),
+                Err(error) => {
+                    tracing::error!("the letter {bucket}/{key} is kept in the table {TABLE}, for {error}");
+                    let why = format!("the letter is kept here, for {error}");
+                    let head = with(with(head.clone(), "object", key), "note", &why);
+                    items.extend(in_parts(head, "message", document));
+                }
             }
         }
         (objects, items)
     }
 
-    fn prepare_object(&self, object: &Object) -> Result<Prepared, s3::Error> {
-        let mut put = Put::new(&object.key);
+    fn prepare_object(&self, bucket: &str, key: &str, document: &str) -> Result<Prepared, s3::Error> {
+        let mut put = Put::new(key);
         put.details.headers.insert("content-type".to_owned(), "application/json".to_owned());
-        self.buckets.prepare(&object.bucket, put, object.document.as_bytes())
+        self.buckets.prepare(bucket, put, document.as_bytes())
     }
 
     fn rows(&self, items: Vec<Item>) -> Result<Vec<Row>, PostError> {
@@ -194,8 +188,7 @@ fn with(mut item: Item, name: &str, text: &str) -> Item {
 }
 
 /// An item with a text, and more items with the rest of it where it does not fit into one.
-#[must_use]
-pub fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
+pub(crate) fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
     let parts = split(text);
     if parts.len() == 1 {
         return vec![with(item, name, text)];

@@ -5,7 +5,7 @@ use super::waiting::Waiting;
 use crate::Outcome;
 use item::{Item, Number, Value};
 use serde_json::{Value as Json, json};
-use triggers::{Object, Parcel};
+use triggers::Parcel;
 use wire::Place;
 
 /// Bytes of payload in one item, which may have 400 KB.
@@ -32,12 +32,12 @@ impl Letter<'_> {
     /// As it will be kept.
     pub fn parcel(&self) -> Parcel {
         match triggers::bucket_of(self.destination) {
-            Some(bucket) => Parcel::Object(Object {
+            Some(bucket) => Parcel::Object {
                 bucket: bucket.to_owned(),
                 key: self.object_key(),
                 document: self.document().to_string(),
                 head: self.item(self.reason(1), self.id()),
-            }),
+            },
             None => Parcel::Items(self.items()),
         }
     }

@@ -1,7 +1,10 @@
 //! Schedules: a run for each moment, across crashes, and what becomes of those that were missed.
 
-use super::{Life, MINUTE, START, Scripted, World};
-use crate::{Missed, RunOutcome, ScheduleDefinition, Service, calls::Condition};
+use super::{
+    Life, MINUTE, START, Scripted, World,
+    events::{BUCKET, object},
+};
+use crate::{Error, Missed, RunOutcome, ScheduleDefinition, Service, calls::Condition};
 
 const HOUR: u64 = 60 * MINUTE;
 
@@ -173,5 +176,23 @@ fn a_schedule_that_is_over_is_deleted_if_it_says_so() {
         life.told(2).await;
         life.until("it is deleted", |life| life.control.schedules().expect("they read").len() == 1).await;
         assert_eq!(status(&life, "stays").next_ms, [0; 0]);
+    });
+}
+
+#[test]
+fn a_run_that_reaches_nobody_is_an_object_of_the_bucket_that_its_schedule_names() {
+    let world = World::new();
+    world.live(async |life| {
+        let definition = ScheduleDefinition { dead_letter: Some(BUCKET.to_owned()), ..hourly("h") };
+        let refused = life.control.create_schedule(definition.clone()).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+        life.buckets.create("letters", None).expect("created");
+        life.control.create_schedule(definition).await.expect("created");
+        life.until("it is given up", |life| status(life, "h").counts.given_up == 1).await;
+        let (key, document) = object(&life);
+        assert!(key.starts_with("aws/lambda/async/count/2026/01/01/2026-01-01T00.00.00-"), "{key}");
+        assert_eq!(document["requestContext"]["condition"], "FunctionGone");
+        assert_eq!(document["requestPayload"]["at"], "h 2026-01-01T00:00:00Z");
+        assert_eq!(document.get("responseContext"), None, "nobody was called");
     });
 }

@@ -175,10 +175,10 @@ fn events_go_with_their_function_and_stop_waits_for_what_is_under_way() {
     });
 }
 
-const BUCKET: &str = "arn:aws:s3:::letters";
+pub const BUCKET: &str = "arn:aws:s3:::letters";
 
 /// The one object of the bucket: its key and its document.
-fn object(life: &Life) -> (String, serde_json::Value) {
+pub fn object(life: &Life) -> (String, serde_json::Value) {
     let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 10 };
     let mut entries = life.buckets.list("letters", &all).expect("listed").entries;
     let Some(s3::Entry::One(object)) = entries.pop().filter(|_| entries.is_empty()) else { panic!("{entries:?}") };
