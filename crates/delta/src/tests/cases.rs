@@ -234,6 +234,15 @@ fn accepted_columns_change_every_row_where_empty_is_a_text() {
         ~ 1 PK='2' | PK='2' c='z' a='x'
     "#]],
     );
+    // Also where what was dropped said nothing, and the rest says the same in the same place.
+    check_with(
+        accept(Empty::Text),
+        &["PK,b,a\n1,,x\n"],
+        &["PK,a\n1,x\n"],
+        expect![[r#"
+        ~ 0 PK='1' | PK='1' a='x'
+    "#]],
+    );
 }
 
 #[test]
