@@ -14,6 +14,9 @@ use std::{
 /// What a record takes, so that a kill falls into the middle of a batch.
 const WORK: Duration = Duration::from_millis(1);
 
+/// Bytes of a line without its end; with it, pages are full of whole lines.
+const LINE: usize = 127;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(handle)).await
@@ -37,20 +40,24 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         let (Some(key), Some(number)) = (key, number) else {
             return Err(format!("not a record of ours: {record}").into());
         };
-        // One write each: a kill leaves whole lines.
-        effects.write_all(format!("{key} {number} {sequence} {}\n", context.request_id).as_bytes())?;
+        note(&mut effects, &format!("{key} {number} {sequence} {}", context.request_id))?;
         in_window += 1;
         tokio::time::sleep(WORK).await;
     }
     if event["isFinalInvokeForWindow"] == true {
         let start = event["window"]["start"].as_str().unwrap_or_default();
         let mut windows = File::options().create(true).append(true).open("windows.txt")?;
-        windows.write_all(format!("{start} {in_window}\n").as_bytes())?;
+        note(&mut windows, &format!("{start} {in_window}"))?;
     }
     Ok(match event["window"] {
         Value::Null => json!({ "function": context.env_config.function_name }),
         _ => json!({ "state": { "records": in_window } }),
     })
+}
+
+/// Appends a line in one write and within one page: readers and kills see all of it or nothing.
+fn note(file: &mut File, line: &str) -> std::io::Result<()> {
+    file.write_all(format!("{line:LINE$}\n").as_bytes())
 }
 
 /// Some records fail the first time, some until somebody heals them.

@@ -99,8 +99,9 @@ EFFECTS = os.open("effects.txt", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 def handler(event, context):
     for record in event["Records"]:
         image, sequence = record["dynamodb"]["NewImage"], record["dynamodb"]["SequenceNumber"]
-        line = f"{image['id']['S']} {image['n']['N']} {sequence} {context.aws_request_id}\n"
-        os.write(EFFECTS, line.encode())
+        line = f"{image['id']['S']} {image['n']['N']} {sequence} {context.aws_request_id}"
+        # Within one page: readers and kills see all of the line or nothing.
+        os.write(EFFECTS, f"{line:127}\n".encode())
         time.sleep(0.002)
 "#;
 
@@ -240,7 +241,7 @@ impl Lives {
     fn windows(&self) -> BTreeMap<String, usize> {
         let mut windows = BTreeMap::new();
         for line in std::fs::read_to_string(self.folder.path().join("notes/windows.txt")).unwrap_or_default().lines() {
-            let (start, records) = line.split_once(' ').expect("a start and a number");
+            let (start, records) = line.trim_end().split_once(' ').expect("a start and a number");
             let records = records.parse().expect("a number of records");
             // The end of a window may be told twice, but never another end.
             assert_eq!(*windows.entry(start.to_owned()).or_insert(records), records, "window {start} ended twice");
