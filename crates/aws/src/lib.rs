@@ -41,7 +41,10 @@ use routes::{Call, ROUTES, Step};
 use service::Service;
 use sigv4::{Caller, Verifier};
 use std::sync::Arc;
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{
+    task::{spawn_blocking, yield_now},
+    time::Instant,
+};
 use turns::Turns;
 
 /// How the door presents itself and whom it lets in.
@@ -193,6 +196,11 @@ impl Door {
             Ok(step) => self.finish(step).await,
             Err(fault) => Err(fault),
         };
+        if !alone {
+            // Whatever else is there to be answered is worked out first, and then the answers go out together: the first
+            // one wakes the client, which costs a system call of ours a third of its time, and the others find it awake.
+            yield_now().await;
+        }
         self.0.metrics.record(place, outcome.is_err(), started.elapsed());
         protocol::respond(protocol, &self.0.ids, outcome)
     }

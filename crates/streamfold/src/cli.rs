@@ -273,7 +273,7 @@ pub struct Server {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub processes: u16,
-    /// Threads that serve HTTP
+    /// Threads that serve HTTP (one a core, eight at most)
     #[arg(long, env = "STREAMFOLD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 }

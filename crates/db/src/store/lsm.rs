@@ -12,7 +12,9 @@
 //! - The newest number in its tables may shrink when merges drop versions. A row of our own ([`MARK`]) goes with every
 //!   flush and carries its newest Seq.
 
-use super::{Batch, Bytes, Error, Hook, Options, Pressure, RESERVED, Readers, Usage, Value, readers::Needed};
+use super::{
+    Batch, Bytes, Error, Hook, Options, Pressure, RESERVED, Readers, Usage, Value, newest::Newest, readers::Needed,
+};
 use item::Seq;
 use lsm_tree::{
     AbstractTree, AnyTree, BlobTree, Cache, Config, DescriptorTable, Guard, InternalValue, KvSeparationOptions,
@@ -80,6 +82,7 @@ pub(super) struct Lsm {
 struct Core {
     tree: BlobTree,
     cache: Arc<Cache>,
+    newest: Newest,
     blobs: PathBuf,
     readers: Arc<Readers>,
     active: Mutex<Active>,
@@ -170,20 +173,31 @@ impl Lsm {
     pub(super) fn apply(&self, batch: &mut Batch) {
         let mut active = self.core.active();
         let mut newest = 0;
-        for put in batch.0.drain(..) {
-            let (value, kind) = match put.value {
-                Some(value) => (value.0, ValueType::Value),
+        for put in &batch.0 {
+            let (value, kind) = match &put.value {
+                Some(value) => (value.0.clone(), ValueType::Value),
                 None => (Slice::empty(), ValueType::Tombstone),
             };
             newest = newest.max(put.seq.0);
-            active.insert(InternalValue::from_components(put.key.0, value, put.seq.0 + SHIFT, kind));
+            active.insert(InternalValue::from_components(put.key.0.clone(), value, put.seq.0 + SHIFT, kind));
         }
         active.take_out_stale(&self.core.readers);
         self.core.applied.fetch_max(newest, Ordering::AcqRel);
+        self.core.newest.begin(newest);
+        batch.0.drain(..).for_each(|put| self.core.newest.put(put.key, put.value, put.seq.0));
     }
 
     pub(super) fn get(&self, key: &[u8], at: Seq) -> Result<Option<Value>, Error> {
-        Ok(self.core.tree.get(key, at_or_below(at))?.map(Bytes))
+        let newest = &self.core.newest;
+        if let Some(known) = newest.get(key, at) {
+            return Ok(known);
+        }
+        let stamp = newest.stamp();
+        let found = self.core.tree.get(key, at_or_below(at))?.map(Bytes);
+        if let Some(value) = &found {
+            newest.keep(key, value, at, stamp);
+        }
+        Ok(found)
     }
 
     pub(super) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), at: Seq, reverse: bool) -> Cursor {
@@ -274,7 +288,7 @@ impl Lsm {
         Usage {
             disk_bytes: tree.disk_space(),
             buffer_bytes: sealed + active,
-            cache_bytes: self.core.cache.size(),
+            cache_bytes: self.core.cache.size() + self.core.newest.bytes(),
             pinned_bytes: (tree.pinned_filter_size() + tree.pinned_block_index_size()) as u64,
             tables: tree.table_count(),
             runs,
@@ -329,10 +343,10 @@ impl Work {
 
 impl Core {
     fn open(options: &Options, readers: Arc<Readers>) -> Result<Core, Error> {
-        // Three write buffers and the cache fill seven eighths of the memory. The rest is for what is pinned, for merges
-        // and for the allocator's waste.
+        // Three write buffers and the caches of blocks and rows fill seven eighths of the memory. The rest is for what is
+        // pinned, for merges and for the allocator's waste.
         let buffer_bytes = (options.memory as u64 / 8).clamp(256 << 10, 64 << 20);
-        let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 / 2));
+        let cache = Arc::new(Cache::with_capacity_bytes(options.memory as u64 / 8 * 3));
         // Indexes and filters of the last level, nearly all of them, are cut up and cached like data. Those of the
         // levels before it are cached as a whole, which takes a look-up less, or pinned.
         let partitioned = PinningPolicy::new([false, false, false, true]);
@@ -359,6 +373,7 @@ impl Core {
         Ok(Core {
             active: Mutex::new(Active::new(tree.active_memtable())),
             cache,
+            newest: Newest::new(options.memory / 8),
             blobs: options.dir.join("blobs"),
             readers,
             buffer_bytes,

@@ -7,6 +7,7 @@
 
 mod lsm;
 mod map;
+mod newest;
 mod readers;
 #[cfg(test)]
 mod tests;
@@ -101,7 +102,7 @@ struct Put {
     seq: Seq,
 }
 
-/// What one group of the log changes. A key may appear once per Seq.
+/// What one group of the log changes. A key may appear once per Seq, oldest first.
 #[derive(Default)]
 pub struct Batch(Vec<Put>);
 
