@@ -1,6 +1,7 @@
 //! The load under which the power goes: writers that put, change, delete, batch and transact votes of their own over
 //! HTTP and remember, for each request, where the recording stood before it was sent and after it was answered.
 
+use crate::faults::recorder::position;
 use it::{
     client::{Client, Failed},
     program::Program,
@@ -66,9 +67,9 @@ impl Writer {
     fn step(&mut self, client: &mut Client, recording: &Path) -> Result<(), Failed> {
         let number = self.steps.len();
         let Request { operation, body, ids, stamp, brief } = self.request(number);
-        self.steps.push(Step { ids, stamp, sent: size(recording), acknowledged: None, brief });
+        self.steps.push(Step { ids, stamp, sent: position(recording), acknowledged: None, brief });
         client.call(operation, &body)?;
-        self.steps[number].acknowledged = Some(size(recording));
+        self.steps[number].acknowledged = Some(position(recording));
         Ok(())
     }
 
@@ -161,10 +162,6 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is past 1970").as_secs()
 }
 
-fn size(recording: &Path) -> u64 {
-    std::fs::metadata(recording).expect("the recorder keeps its log").len()
-}
-
 /// How the program ends.
 #[derive(Clone, Debug)]
 pub enum End {
@@ -203,7 +200,7 @@ pub fn run(program: Program, writers: &mut [Writer], recording: &Path, end: &End
 
 /// Adds an index to the table and waits until it is filled.
 fn add_index(port: u16, recording: &Path) -> Range<u64> {
-    let before = size(recording);
+    let before = position(recording);
     let mut client = Client::new(port);
     let create = json!({
         "IndexName": "by_improvement",
@@ -222,7 +219,7 @@ fn add_index(port: u16, recording: &Path) -> Range<u64> {
         let index = indexes.iter().find(|index| index["IndexName"] == "by_improvement")?;
         (index["IndexStatus"] == "ACTIVE").then_some(())
     });
-    before..size(recording)
+    before..position(recording)
 }
 
 /// Until so many requests were answered; `None`: until the program is gone.
@@ -271,7 +268,7 @@ pub fn settle(program: &Program, writers: &mut [Writer], recording: &Path) {
     let text = |vote: &Value, name: &str| vote[name]["S"].as_str().map(str::to_owned);
     let stamps: BTreeMap<String, Option<String>> =
         votes.iter().filter_map(|vote| Some((text(vote, "id")?, text(vote, "stamp")))).collect();
-    let position = size(recording);
+    let position = position(recording);
     for (id, vote) in possible(writers, u64::MAX) {
         let seen = stamps.get(id).cloned().flatten();
         let one_of = &vote.stamps;

@@ -31,6 +31,12 @@ impl Source {
         source
     }
 
+    /// A table in which there are rows; those to come have numbers from `next` on.
+    #[must_use]
+    pub fn of(rows: Rows, next: u32, dice: Rng) -> Source {
+        Source { rows, next, dice }
+    }
+
     fn insert(&mut self) {
         self.next += 1;
         let row = self.row();

@@ -11,6 +11,8 @@ mod deliveries;
 mod example;
 mod expiry;
 mod exports;
+#[path = "../../faults/mod.rs"]
+mod faults;
 mod functions;
 mod handlers;
 mod indexes;
@@ -19,6 +21,7 @@ mod marks;
 mod memory;
 mod messages;
 mod power_loss;
+mod power_loss_of_objects;
 mod retries;
 mod tidy;
 mod transactions;
