@@ -32,6 +32,8 @@ impl Files {
     pub fn open(dir: &Path) -> Result<Files, Error> {
         let root = dir.join("exports");
         fs::create_dir_all(root.join(SPOOL)).map_err(io("creating", &root))?;
+        // Even where it was there already, as below.
+        sync(dir)?;
         Ok(Files { root })
     }
 
@@ -66,23 +68,24 @@ impl Files {
 
     /// Links an object's bytes under their local name. `false`: the object was replaced or deleted, and its bytes are gone.
     pub fn link(&self, buckets: &Buckets, table: &Table, object: &Object) -> Result<bool, Error> {
-        let path = self.make_folder(table)?.join(Files::local(object));
-        if path.exists() {
-            return Ok(true);
+        let folder = self.make_folder(table)?;
+        let path = folder.join(Files::local(object));
+        if !path.exists() {
+            if object.blob.is_some() {
+                return Ok(buckets.link(object, &path)?);
+            }
+            fs::write(&path, []).map_err(io("creating", path))?;
         }
-        if object.blob.is_none() {
-            return fs::write(&path, []).map(|()| true).map_err(io("creating", path));
-        }
-        Ok(buckets.link(object, &path)?)
+        // Even where it was there already: who made it may have failed to come to this.
+        sync(&folder).map(|()| true)
     }
 
     /// The folder of a table; its name is durable.
     pub fn make_folder(&self, table: &Table) -> Result<PathBuf, Error> {
         let folder = self.folder(table);
-        if !folder.exists() {
-            fs::create_dir_all(&folder).map_err(io("creating", &folder))?;
-            fs::File::open(&self.root).and_then(|root| root.sync_all()).map_err(io("syncing", &self.root))?;
-        }
+        fs::create_dir_all(&folder).map_err(io("creating", &folder))?;
+        // Even where it was there already: a process killed right after creating it left this undone.
+        sync(&self.root)?;
         Ok(folder)
     }
 
@@ -132,6 +135,11 @@ fn referred(db: &Db, table: &Table) -> Result<(HashSet<String>, HashSet<String>)
         attempts.extend(execution.attempt);
     }
     Ok((names, attempts))
+}
+
+/// Makes the names in a folder durable.
+fn sync(folder: &Path) -> Result<(), Error> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing", folder))
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
