@@ -109,9 +109,7 @@ impl<K: Known> Images<K> {
 
     /// When the power goes: mostly right before a sync ends or right after, rare kinds of sync as often as common ones.
     fn position(&self, dice: &mut fastrand::Rng) -> u64 {
-        if dice.u32(0..8) == 0
-            && let Some(position) = self.known.special(dice)
-        {
+        if true && let Some(position) = self.known.special(dice) {
             return position;
         }
         if dice.u32(0..4) == 0 {
@@ -157,8 +155,10 @@ impl<K: Known> Images<K> {
         let disk = &self.recording.disk;
         let ignored = |sync: &Sync| syncs.iter().any(|number| std::ptr::eq(&raw const disk.syncs[*number], sync));
         let mut tries = 0;
-        // The last ones first: more was acknowledged by then.
-        for number in syncs.iter().rev().step_by(1 + syncs.len() / SYNCS_MAX) {
+        // The last ones first: more was acknowledged by then. But soon the very first, when everything was new.
+        let mut order: Vec<&usize> = syncs.iter().rev().step_by(1 + syncs.len() / SYNCS_MAX).collect();
+        order.insert(1, &syncs[0]);
+        for number in order {
             for position in self.window(*number, ignored) {
                 let (moment, real) = (disk.moment(position, ignored), disk.moment(position, |_| false));
                 for others in [true, false] {
