@@ -272,8 +272,10 @@ fn nothing_is_committed_that_names_this_machine() {
 fn the_tests_of_this_crate_lie_where_main_names_them() {
     let folder = tools::root().join("crates/it/tests/it");
     let main = std::fs::read_to_string(folder.join("main.rs")).expect("there is a main.rs");
-    let modules: BTreeSet<PathBuf> = main
-        .lines()
+    // A module whose line is preceded by one that says where it lies, lies elsewhere.
+    let before = std::iter::once("").chain(main.lines());
+    let here = main.lines().zip(before).filter(|(_, before)| !before.starts_with("#[path")).map(|(line, _)| line);
+    let modules: BTreeSet<PathBuf> = here
         .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';').map(|name| PathBuf::from(format!("{name}.rs"))))
         .chain([PathBuf::from("main.rs")])
         .collect();
