@@ -359,7 +359,8 @@ impl Task {
     async fn give_up(&mut self, batch: &Batch, condition: Condition) -> Result<Amount, Halted> {
         let mapping = Arc::clone(&self.live.borrow().mapping);
         let mut side = Side::default();
-        if mapping.settings.on_failure.is_some() || condition == Condition::RecursionDetected {
+        let is_wanted = mapping.settings.on_failure.is_some() || condition.is_always_told();
+        if is_wanted {
             side.letters = vec![Arc::new(self.letter(batch, condition))];
             self.lane.state.counts.dead_letters += 1;
         }
