@@ -5,7 +5,7 @@ use super::waiting::Waiting;
 use crate::Outcome;
 use item::{Item, Number, Value};
 use serde_json::{Value as Json, json};
-use triggers::Parcel;
+use triggers::{Contents, Parcel};
 use wire::Place;
 
 /// Bytes of payload in one item, which may have 400 KB.
@@ -31,15 +31,16 @@ pub(crate) struct Letter<'a> {
 impl Letter<'_> {
     /// As it will be kept.
     pub fn parcel(&self) -> Parcel {
-        match triggers::bucket_of(self.destination) {
-            Some(bucket) => Parcel::Object {
+        let contents = match triggers::bucket_of(self.destination) {
+            Some(bucket) => Contents::Object {
                 bucket: bucket.to_owned(),
                 key: self.object_key(),
                 document: self.document().to_string(),
                 head: self.item(self.reason(1), self.id()),
             },
-            None => Parcel::Items(self.items()),
-        }
+            None => Contents::Items(self.items()),
+        };
+        Parcel { origin: triggers::told(self.waiting.invocation.depth), contents }
     }
 
     /// In the form of the triggers' letters: the first item has the reason, those after it the rest of a long payload.

@@ -23,7 +23,7 @@ use wire::Place;
 pub struct Counts {
     /// Calls that were handed to a function's queue.
     pub told: u64,
-    /// Calls whose function is gone.
+    /// Calls whose function is gone, or that would be made with what tells of a function that feeds itself.
     pub dropped: u64,
     /// Positions of the log that were trimmed before they were read.
     pub lost: u64,

@@ -243,7 +243,7 @@ impl Core {
         let stored = self.stored(&row)?;
         let old = decode(stored.as_ref())?;
         let (key, new) = (after.key.clone(), after.new.clone());
-        Ok(NewChange { table, key, row, origin: Origin::View, stored, old, new })
+        Ok(NewChange { table, key, row, origin: after.origin, stored, old, new })
     }
 
     fn follower_state(&mut self, commit: &FollowerCommit) {
