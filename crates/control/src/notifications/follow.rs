@@ -195,7 +195,7 @@ impl Follower {
                  feeds itself, and is stopped after {most} rounds"
             );
         }
-        let ends = depth >= triggers::DEPTH_LAST;
+        let ends = depth == triggers::DEPTH_LAST;
         if ends {
             tracing::warn!("{bucket}/{key} tells of a function that feeds itself: {function} is not called with it");
             seen.counts.dropped += 1;

@@ -85,7 +85,7 @@ impl Notifications {
     /// What a follower has come to: its counts, the first position that it has not looked at, its trouble.
     pub fn standing(&self, id: FollowerId) -> (Counts, item::Seq, Option<String>) {
         let found = self.running().get(&id).map(|(follower, _)| follower.clone());
-        let Seen { next, counts, trouble } =
+        let Seen { next, counts, trouble, .. } =
             found.map(|follower| follower.seen.lock().expect("no holder panics").clone()).unwrap_or_default();
         (counts, next, trouble)
     }

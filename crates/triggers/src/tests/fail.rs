@@ -223,7 +223,7 @@ fn a_function_whose_letters_call_it_again_is_stopped() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = Script::new(|_| Reply::Raise("no"));
     let life = Life::start(dir.path(), &script);
-    let stream = Some(StreamViewType::NewImage);
+    let stream = Some(StreamViewType::KeysOnly);
     life.db.create_table(TableSpec { stream, ..TableSpec::new(DEAD_LETTERS, post::key()) }).wait().expect("created");
     let wanted = |s: &mut Settings| (s.retry_attempts, s.on_failure) = (Some(0), Some(QUEUE.to_owned()));
     let uuid = life.feed(DEAD_LETTERS, settings(wanted));
