@@ -33,7 +33,7 @@ pub use handler::{Answer, Called, Handler};
 pub use limits::{DEPTH_LAST, DEPTH_MAX};
 pub use mapping::{KIND, Mapping, NewMapping, StartingPosition};
 pub use parked::{ParkedKey, ParkedPage, ParkedRecord};
-pub use post::{Contents, Parcel, Post, PostError, TABLE as DEAD_LETTERS, bucket_of, dated};
+pub use post::{Contents, Parcel, Post, PostError, TABLE as DEAD_LETTERS, bucket_of, dated, in_parts};
 pub use record::{depth, told};
 pub use settings::{FILTERS_MAX, PATTERN_CHARACTERS_MAX, Quarantine, Settings};
 pub use source::Source;

@@ -149,13 +149,7 @@ impl Post {
         (objects, items)
     }
 
-    fn prepare_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        document: &str,
-        origin: Origin,
-    ) -> Result<Prepared, s3::Error> {
+    fn prepare_object(&self, bucket: &str, key: &str, document: &str, origin: Origin) -> Result<Prepared, s3::Error> {
         let mut put = Put { origin, ..Put::new(key) };
         put.details.headers.insert("content-type".to_owned(), "application/json".to_owned());
         self.buckets.prepare(bucket, put, document.as_bytes())
@@ -206,7 +200,8 @@ fn with(mut item: Item, name: &str, text: &str) -> Item {
 }
 
 /// An item with a text, and more items with the rest of it where it does not fit into one.
-pub(crate) fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
+#[must_use]
+pub fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
     let parts = split(text);
     if parts.len() == 1 {
         return vec![with(item, name, text)];

@@ -1,7 +1,7 @@
 //! Events of buckets: told to functions, through crashes, full queues and functions that feed themselves.
 
 use super::{Life, MINUTE, Scripted, World};
-use crate::{Code, Error, Events, FunctionDefinition, NotificationDefinition, Origin};
+use crate::{Code, Error, EventInvoke, Events, FunctionDefinition, NotificationDefinition, Origin};
 use expect_test::expect;
 use s3::{Buckets, Expectation, Put, Target};
 use serde_json::Value;
@@ -193,7 +193,10 @@ fn a_function_whose_letters_call_it_again_is_stopped() {
         life.buckets.ensure("cats").expect("it is there");
         let dead_letter = Some("arn:aws:s3:::cats".to_owned());
         life.define(FunctionDefinition {
-            events: Events { retry_attempts: 0, dead_letter, ..Events::default() },
+            events: Events {
+                dead_letter,
+                invoke: Some(EventInvoke { retry_attempts: Some(0), ..EventInvoke::default() }),
+            },
             ..FunctionDefinition::new("see", "python3.12", "app.handler", Code::Folder(std::env::temp_dir()))
         })
         .await;
@@ -206,7 +209,11 @@ fn a_function_whose_letters_call_it_again_is_stopped() {
         assert_eq!(life.quiet().await, [""; 0]);
         let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 1000 };
         let objects = buckets.list("cats", &all).expect("listed").entries.len();
-        assert_eq!(objects, 1 + most + 1, "the first one, a letter of each call, and one of the call that was not made");
+        assert_eq!(
+            objects,
+            1 + most + 1,
+            "the first one, a letter of each call, and one of the call that was not made"
+        );
         life.control.stop().await;
     });
 }
