@@ -70,20 +70,71 @@ pub enum Code {
     Stored { sha256: String, bytes: u64 },
 }
 
-/// What becomes of events that were accepted and whose calls fail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What becomes of events that were accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Events {
-    /// Calls after the first one that failed, 0 to 2.
-    pub retry_attempts: u32,
-    /// Events older than this are given up, seconds.
-    pub age_s: u32,
-    /// ARN of `DeadLetterConfig`: gets what is given up.
+    /// ARN of `DeadLetterConfig`: gets what is given up, unless the `EventInvokeConfig` names somebody.
     pub dead_letter: Option<String>,
+    /// `EventInvokeConfig`, if there is one.
+    pub invoke: Option<EventInvoke>,
 }
 
-impl Default for Events {
-    fn default() -> Events {
-        Events { retry_attempts: RETRIES_MAX, age_s: *EVENT_AGE_S.end(), dead_letter: None }
+/// How events are tried and whom their ends are told; what is not said is as AWS has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventInvoke {
+    /// Calls after the first one that failed, 0 to 2.
+    pub retry_attempts: Option<u32>,
+    /// Events older than this are given up, seconds.
+    pub age_s: Option<u32>,
+    /// ARNs of what gets records of events that are given up, and of those that succeed.
+    pub on_failure: Option<String>,
+    pub on_success: Option<String>,
+}
+
+impl Events {
+    pub(crate) fn retry_attempts(&self) -> u32 {
+        self.invoke.as_ref().and_then(|invoke| invoke.retry_attempts).unwrap_or(RETRIES_MAX)
+    }
+
+    pub(crate) fn age_s(&self) -> u32 {
+        self.invoke.as_ref().and_then(|invoke| invoke.age_s).unwrap_or(*EVENT_AGE_S.end())
+    }
+
+    /// Who gets what is given up.
+    pub(crate) fn on_failure(&self) -> Option<&str> {
+        self.invoke.as_ref().and_then(|invoke| invoke.on_failure.as_deref()).or(self.dead_letter.as_deref())
+    }
+
+    /// Who is told of what succeeds.
+    pub(crate) fn on_success(&self) -> Option<&str> {
+        self.invoke.as_ref().and_then(|invoke| invoke.on_success.as_deref())
+    }
+
+    fn write(&self, body: Body) -> Body {
+        let body = body.optional_text("dead_letter", self.dead_letter.as_deref());
+        let Some(invoke) = &self.invoke else { return body };
+        body.flag("event_invoke", true)
+            .optional_number("event_retry_attempts", invoke.retry_attempts.map(i64::from))
+            .optional_number("event_age_s", invoke.age_s.map(i64::from))
+            .optional_text("event_on_failure", invoke.on_failure.as_deref())
+            .optional_text("event_on_success", invoke.on_success.as_deref())
+    }
+
+    fn read(fields: Fields<'_>) -> Result<Events, Malformed> {
+        let invoke = EventInvoke {
+            retry_attempts: fields.optional_number("event_retry_attempts")?,
+            age_s: fields.optional_number("event_age_s")?,
+            on_failure: fields.optional_text("event_on_failure")?,
+            on_success: fields.optional_text("event_on_success")?,
+        };
+        // Before there was this flag, numbers were always there, also where nobody had asked for any.
+        let usual = EventInvoke {
+            retry_attempts: Some(RETRIES_MAX),
+            age_s: Some(*EVENT_AGE_S.end()),
+            ..EventInvoke::default()
+        };
+        let is_there = fields.flag("event_invoke")? || (invoke != usual && invoke != EventInvoke::default());
+        Ok(Events { dead_letter: fields.optional_text("dead_letter")?, invoke: is_there.then_some(invoke) })
     }
 }
 
@@ -135,7 +186,7 @@ impl FunctionDefinition {
     /// The body of its resource.
     #[must_use]
     pub fn to_item(&self) -> Item {
-        let mut item = Body::default()
+        let body = Body::default()
             .text("runtime", &self.runtime)
             .text("handler", &self.handler)
             .number("timeout_s", i64::from(self.timeout_s))
@@ -145,12 +196,9 @@ impl FunctionDefinition {
             .text("role", &self.role)
             .text("architecture", &self.architecture)
             .optional_number("reserved_concurrency", self.reserved_concurrency.map(i64::from))
-            .number("event_retry_attempts", i64::from(self.events.retry_attempts))
-            .number("event_age_s", i64::from(self.events.age_s))
-            .optional_text("dead_letter", self.events.dead_letter.as_deref())
             .texts("tags", &self.tags)
-            .word("origin", &ORIGINS, &self.origin)
-            .item();
+            .word("origin", &ORIGINS, &self.origin);
+        let mut item = self.events.write(body).item();
         item.insert("code", Value::M(code_to_item(&self.code)));
         item
     }
@@ -161,12 +209,6 @@ impl FunctionDefinition {
     /// The attribute that does not read.
     pub fn from_item(name: &str, item: &Item) -> Result<FunctionDefinition, Malformed> {
         let fields = Fields(item);
-        let defaults = Events::default();
-        let events = Events {
-            retry_attempts: fields.optional_number("event_retry_attempts")?.unwrap_or(defaults.retry_attempts),
-            age_s: fields.optional_number("event_age_s")?.unwrap_or(defaults.age_s),
-            dead_letter: fields.optional_text("dead_letter")?,
-        };
         Ok(FunctionDefinition {
             name: name.to_owned(),
             runtime: fields.text("runtime")?,
@@ -179,7 +221,7 @@ impl FunctionDefinition {
             architecture: fields.text_or_empty("architecture")?,
             reserved_concurrency: fields.optional_number("reserved_concurrency")?,
             code: code_from_item(item)?,
-            events,
+            events: Events::read(fields)?,
             tags: fields.texts("tags")?,
             origin: fields.word("origin", &ORIGINS)?,
         })
@@ -204,11 +246,22 @@ impl FunctionDefinition {
             self.reserved_concurrency.unwrap_or(0),
             &(0..=CONCURRENCY_MAX),
         )?;
-        within("maximumRetryAttempts", "retries", self.events.retry_attempts, &(0..=RETRIES_MAX))?;
-        within("maximumEventAgeInSeconds", "seconds", self.events.age_s, &EVENT_AGE_S)?;
+        within("maximumRetryAttempts", "retries", self.events.retry_attempts(), &(0..=RETRIES_MAX))?;
+        within("maximumEventAgeInSeconds", "seconds", self.events.age_s(), &EVENT_AGE_S)?;
+        check_on_success(self.events.on_success())?;
         check_environment(&self.environment)?;
         check_tags(&self.tags)
     }
+}
+
+/// Buckets get records of failures only, as on AWS.
+fn check_on_success(destination: Option<&str>) -> Result<(), Error> {
+    if destination.is_some_and(|destination| triggers::bucket_of(destination).is_some()) {
+        let message = "S3 buckets are supported only for on-failure destinations. To retain records of successful \
+                       invocations, use another destination type.";
+        return Err(Error::invalid("onSuccess", message.to_owned()));
+    }
+    Ok(())
 }
 
 fn code_to_item(code: &Code) -> Item {

@@ -32,7 +32,7 @@ pub use self::{
     },
     error::Error,
     fields::Malformed,
-    function::{Code, Events, FUNCTION, FunctionDefinition, Origin},
+    function::{Code, EventInvoke, Events, FUNCTION, FunctionDefinition, Origin},
     notification::{NOTIFICATION, NotificationDefinition},
     notifications::Counts as NotificationCounts,
     parameter::{PARAMETER, Parameter, ParameterDefinition, ParameterType, Tier},

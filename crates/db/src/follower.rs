@@ -1,7 +1,7 @@
 //! Followers: whoever folds the log into something else and commits its position together with the result.
 
 use crate::{Error, Record, commit::Shared, read, rows};
-use item::{Item, Key, Seq, TableId};
+use item::{Item, Key, Origin, Seq, TableId};
 
 /// A follower's number: the [`TableId`] of its output for a view. Its state lives under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,16 @@ pub struct Row {
     pub table: TableId,
     pub key: Key,
     pub new: Option<Item>,
+    /// What the change came from: a fold, or a function whose failure is told of.
+    pub origin: Origin,
+}
+
+impl Row {
+    /// A row as a fold makes it.
+    #[must_use]
+    pub fn folded(table: TableId, key: Key, new: Option<Item>) -> Row {
+        Row { table, key, new, origin: Origin::View }
+    }
 }
 
 pub(crate) fn state(shared: &Shared, follower: FollowerId, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {

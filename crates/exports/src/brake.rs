@@ -62,6 +62,12 @@ mod tests {
         check(&usual, (1000, 700, 300), none, expect![""]);
         check(&usual, (1000, 699, 301), none, expect!["it deletes 301 of 1000 rows (30.1 %), more than 30.0 %"]);
         check(&usual, (99, 1, 98), none, expect![""]);
+        check(&usual, (100, 69, 31), none, expect!["it deletes 31 of 100 rows (31.0 %), more than 30.0 %"]);
+        check(&usual, (0, 0, 0), none, expect![""]);
+        let none_at_all = Brake { delete_share_max: 0.0, rows_min: 0, ..Brake::default() };
+        check(&none_at_all, (0, 5, 0), none, expect![""]);
+        check(&none_at_all, (5, 5, 0), none, expect![""]);
+        check(&none_at_all, (5, 4, 1), none, expect!["it deletes 1 of 5 rows (20.0 %), more than 0.0 %"]);
         check(&usual, (3, 0, 3), none, expect!["it deletes 3 of 3 rows (100.0 %), more than 30.0 %"]);
         let all = Brake { delete_share_max: 1.0, ..Brake::default() };
         check(&all, (1000, 0, 1000), none, expect![""]);

@@ -21,7 +21,7 @@ const BEAT_EVERY: u64 = 1000;
 
 /// Where operations go.
 #[derive(Default)]
-struct Places {
+pub struct Places {
     stream: Option<Stream>,
     target: Option<Arc<db::Table>>,
 }
@@ -54,7 +54,7 @@ impl Work<'_> {
     }
 
     /// Fails where operations could not go where they shall.
-    fn places(&self) -> Result<Places, Stop> {
+    pub fn places(&self) -> Result<Places, Stop> {
         let Execution { stream, target, .. } = self.execution();
         let failed = |why: String| Err(Stop::Failed(why));
         let mut places = Places::default();
@@ -94,7 +94,7 @@ impl Work<'_> {
     }
 
     /// Names the files of a try before it begins, so that nobody takes them for left over.
-    fn begin_attempt(&mut self) -> Result<(), Stop> {
+    pub fn begin_attempt(&mut self) -> Result<(), Stop> {
         let attempt = self.claim.token.to_string();
         self.engine.files.make_folder(&self.claim.table)?;
         self.commit(|_, execution| {
@@ -103,7 +103,7 @@ impl Work<'_> {
         })
     }
 
-    fn compute(&mut self, base: Option<&Base>) -> Result<Operations, Stop> {
+    pub fn compute(&mut self, base: Option<&Base>) -> Result<Operations, Stop> {
         let mut config = self.config();
         let next = self.input(&self.execution().files);
         let attempt = self.attempt();
@@ -151,6 +151,8 @@ impl Work<'_> {
             Empty::Text => delta::Empty::Text,
             Empty::Absent => delta::Empty::Absent,
         };
+        #[cfg(test)]
+        let config = config.colliding(self.engine.settings.hash_mask);
         config
     }
 
@@ -202,7 +204,7 @@ impl Work<'_> {
     }
 
     /// Tries every operation on the places it shall go to; answers some for a hold to show.
-    fn try_all(&self, operations: &Operations, places: &Places) -> Result<Vec<Sample>, Stop> {
+    pub fn try_all(&self, operations: &Operations, places: &Places) -> Result<Vec<Sample>, Stop> {
         let Claim { table, token, execution, busy, binding } = &self.claim;
         let of = Of::new(table, &execution.version);
         let mut samples = Vec::new();

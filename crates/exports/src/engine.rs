@@ -18,9 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// How long to wait at a time for what is not on disk yet, and how often.
+/// How long to wait at a time for what is not on disk yet.
 const SYNC_WAIT: Duration = Duration::from_millis(50);
-const SYNC_TRIES: usize = 40;
 
 /// Everything that a thread of exports needs.
 pub struct Engine {
@@ -175,13 +174,13 @@ impl Engine {
     /// usual durability it always is.
     fn is_synced(&self) -> bool {
         let head = self.db.head();
-        for _ in 0..SYNC_TRIES {
+        for _ in 0..self.settings.sync_tries {
             if self.db.synced() >= head {
                 return true;
             }
             let _ = self.db.wait_past(Seq(u64::MAX), SYNC_WAIT);
         }
-        false
+        self.db.synced() >= head
     }
 }
 

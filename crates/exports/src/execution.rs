@@ -285,6 +285,11 @@ impl Execution {
         self.steps.iter().any(|record| record.step >= Step::Publish)
     }
 
+    /// Whether it came to its end without being imported: what is uploaded of it then is another try.
+    pub(crate) fn is_given_up(&self) -> bool {
+        matches!(self.status, Status::Rejected | Status::Refused)
+    }
+
     pub(crate) fn record_mut(&mut self, step: Step) -> Option<&mut StepRecord> {
         self.steps.iter_mut().find(|record| record.step == step)
     }

@@ -47,10 +47,16 @@ pub struct Settings {
     /// Most operations, and bytes of them, that are committed together.
     pub chunk_operations: u64,
     pub chunk_bytes: usize,
+    /// How often a sweep waits 50 ms for the log, under relaxed durability, before it is left to a later one.
+    pub sync_tries: usize,
+    /// Bits of the hashes of keys that are used.
+    #[cfg(test)]
+    pub hash_mask: u64,
 }
 
 impl Settings {
-    /// Two at a time, 256 MiB, locks of a minute, chunks of 2000 operations or a megabyte.
+    /// Two at a time, 256 MiB, locks of a minute, chunks of a megabyte and of at most 10,000 operations: others who write
+    /// wait for a chunk, and every chunk waits for the disk.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Settings {
         Settings {
@@ -58,8 +64,11 @@ impl Settings {
             workers: 2,
             memory: 256 << 20,
             lock_ms: 60_000,
-            chunk_operations: 2000,
+            chunk_operations: 10_000,
             chunk_bytes: 1 << 20,
+            sync_tries: 40,
+            #[cfg(test)]
+            hash_mask: u64::MAX,
         }
     }
 }

@@ -90,7 +90,7 @@ pub fn row(operation: &Operation<'_>, target: &db::Table, numbers: &[String]) ->
         Ok((key, Some(new)))
     })()
     .map_err(explain)?;
-    Ok(db::Row { table: target.id, key, new })
+    Ok(db::Row::folded(target.id, key, new))
 }
 
 /// Refuses what the target would refuse from a client.

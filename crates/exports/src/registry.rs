@@ -53,7 +53,7 @@ pub fn ensure(db: &Db, name: &str) -> Result<Arc<db::Table>, Error> {
 /// A row that is put.
 pub fn row(registry: &db::Table, item: Item) -> Row {
     let key = registry.spec.key.key_of(&item).expect("rows are written with their key");
-    Row { table: registry.id, key, new: Some(item) }
+    Row::folded(registry.id, key, Some(item))
 }
 
 fn keyed(table: &str, execution: String) -> Item {
@@ -69,7 +69,7 @@ pub fn rows(registry: &db::Table, table: &Table, execution: &Execution) -> Vec<R
         let key = registry.spec.key.key_of(&item).expect("written with it");
         let record = execution.steps.iter().find(|record| record.step == step);
         let new = record.map(|record| step_item(item, execution, record));
-        rows.push(Row { table: registry.id, key, new });
+        rows.push(Row::folded(registry.id, key, new));
     }
     rows
 }

@@ -3,9 +3,10 @@
 //! | the version | the file | then |
 //! |---|---|---|
 //! | is new | any | it is registered, unless a later one was imported: then it is refused |
-//! | has this file, same ETag | | it is ignored, and counted |
+//! | has this file, same ETag, and was not rejected | | it is ignored, and counted |
 //! | waits for files | another one, or other content | it is taken, or takes the place of the old one |
-//! | is queued, held, failed before publishing, rejected | other content of a file that it has | it begins anew with it |
+//! | is queued, held, failed before publishing | other content of a file that it has | it begins anew with it |
+//! | was rejected, or refused for coming too late | any, be it the same again | it begins anew with it, and needs all its files |
 //! | is queued or later | a file that it has not | it is refused: the version was complete |
 //! | is running, or has begun to publish | other content | it is refused until that came to its end |
 //! | was imported | other content | it is refused |
@@ -82,7 +83,7 @@ fn decide_file(known: &Known<'_>, mut execution: Execution, file: ExportFile) ->
     let same = execution.files.iter().find(|other| other.name == file.name);
     match same {
         Some(same) if same.local == file.local => return Verdict::Known,
-        Some(same) if same.etag == file.etag && execution.status != Status::Refused => return ignore(execution),
+        Some(same) if same.etag == file.etag && !execution.is_given_up() => return ignore(execution),
         _ => {}
     }
     let has_it = same.is_some();
@@ -100,7 +101,11 @@ fn decide_file(known: &Known<'_>, mut execution: Execution, file: ExportFile) ->
     if let Some(why) = too_late(&execution.version, known.imported) {
         return Verdict::Refuse(why);
     }
-    if !has_it && execution.status != Status::Refused {
+    if execution.is_given_up() {
+        // Their bytes are not kept, and whoever did not want the version does not want parts of it in the next try.
+        execution.files.clear();
+        execution.marked = false;
+    } else if !has_it {
         return refuse("was complete without this file");
     }
     execution.reset();

@@ -5,13 +5,16 @@
 use crate::{Error, Execution, ExportFile, Imported, Status, fields, registry};
 use db::{Db, Expected, FollowerCommit, FollowerId, Record, Resource, ResourcePut, Row, StateEntry};
 use item::{Item, Seq, TableId, Value, codec};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Kind of a table's resource.
 pub const TABLE: &str = "export-table";
 
 /// Most executions that came to their end whose versions are known; the registry goes on showing them.
-const HISTORY_MAX: usize = 1000;
+pub const HISTORY_MAX: usize = 1000;
 /// How long to wait where the database has too much to do, and how often.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
 const BUSY_TRIES: usize = 250;
@@ -280,9 +283,9 @@ impl<'d> Draft<'d> {
             state.extend([(key(LIVE, version), live), (key(DONE, version), done)]);
             rows.extend(registry::rows(&shown, self.table, execution));
         }
-        if self.touched.values().any(|(_, at_end)| *at_end) {
-            state.extend(oldest_done(self.table, self.db)?);
-        }
+        let at_end = self.touched.iter().filter(|(_, (_, at_end))| *at_end);
+        let coming: BTreeSet<Vec<u8>> = at_end.map(|(version, _)| key(DONE, version)).collect();
+        state.extend(oldest_done(self.table, self.db, &coming)?);
         let upto = expected.map_or(Seq(1), Seq::next);
         let follower = self.table.id;
         Ok(Some(FollowerCommit { follower, expected, upto, rows, records: self.records, state }))
@@ -292,10 +295,16 @@ impl<'d> Draft<'d> {
 /// A row of state after a change; `None` removes it.
 type StateAfter = (Vec<u8>, Option<Vec<u8>>);
 
-/// Removes the version that came to its end first, where there are too many.
-fn oldest_done(table: &Table, db: &Db) -> Result<Option<StateAfter>, db::Error> {
-    let done = db.follower_states(table.id, &[DONE], HISTORY_MAX)?;
-    Ok((done.len() >= HISTORY_MAX).then(|| (done[0].0.clone(), None)))
+/// Removes the lowest versions that came to their end, where too many are known with those that come.
+fn oldest_done(table: &Table, db: &Db, coming: &BTreeSet<Vec<u8>>) -> Result<Vec<StateAfter>, db::Error> {
+    if coming.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known: Vec<Vec<u8>> = Vec::new();
+    let done = db.follower_states(table.id, &[DONE], HISTORY_MAX + coming.len())?;
+    known.extend(done.into_iter().map(|(key, _)| key).filter(|key| !coming.contains(key)));
+    let excess = (known.len() + coming.len()).saturating_sub(HISTORY_MAX);
+    Ok(known.into_iter().take(excess).map(|key| (key, None)).collect())
 }
 
 impl Head {

@@ -29,11 +29,11 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Excerpt, Location, Severity};
 pub use model::{
-    AttrType, BillingMode, Brake, Bucket, BucketTrigger, Chart, Code, Complete, Dashboard, Empty, Events, Export,
-    Function, Index, KeyElement, KeyType, KinesisStream, Missed, Note, Origin, OtherColumns, ParameterKind, Project,
-    Projection, Quarantine, Rate, Recent, RetryPolicy, Runtime, RuntimeFamily, Schedule, ScheduleKind, Source,
-    SsmParameter, StartingPosition, StreamMode, StreamViewType, Table, Trigger, TriggerSettings, View,
-    fill_stream_arns,
+    AttrType, BillingMode, Brake, Bucket, BucketTrigger, Chart, Code, Complete, Dashboard, Empty, EventConfig,
+    EventInvoke, Events, Export, Function, Index, KeyElement, KeyType, KinesisStream, Missed, Note, Origin,
+    OtherColumns, ParameterKind, Project, Projection, Quarantine, Rate, Recent, RetryPolicy, Runtime, RuntimeFamily,
+    Schedule, ScheduleKind, Source, SsmParameter, StartingPosition, StreamMode, StreamViewType, Table, Trigger,
+    TriggerSettings, View, fill_stream_arns,
 };
 
 use field::{Field, Report};

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 pub use exports::{Brake, Complete, Empty, Export, OtherColumns};
 pub use functions::{
-    BucketTrigger, Code, Events, Function, Quarantine, Runtime, RuntimeFamily, Source, StartingPosition, Trigger,
-    TriggerSettings,
+    BucketTrigger, Code, EventConfig, EventInvoke, Events, Function, Quarantine, Runtime, RuntimeFamily, Source,
+    StartingPosition, Trigger, TriggerSettings,
 };
 pub use schedules::{Missed, ParameterKind, RetryPolicy, Schedule, ScheduleKind, SsmParameter};
 
@@ -38,6 +38,8 @@ pub struct Project {
     pub buckets: Vec<Bucket>,
     /// Functions to run, in the order of the template. Names are unique; what cannot be run here is not among them.
     pub functions: Vec<Function>,
+    /// What becomes of events is said apart from their functions here, until everything is read; then it is theirs.
+    pub event_configs: Vec<EventConfig>,
     /// What streams call functions, in the order of the template. Names are unique, and each function is one of
     /// `functions`.
     pub triggers: Vec<Trigger>,

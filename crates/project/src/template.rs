@@ -61,6 +61,7 @@ pub(crate) fn read(root: &Field<'_>, options: &Options, path: PathBuf, folder: P
         buckets: Vec::new(),
         streams: Vec::new(),
         functions: Vec::new(),
+        event_configs: Vec::new(),
         triggers: Vec::new(),
         bucket_triggers: Vec::new(),
         exports: Vec::new(),

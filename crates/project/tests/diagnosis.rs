@@ -75,9 +75,9 @@ fn describe_function(function: &Function, root: &Path) -> String {
     add("environment", (!function.environment.is_empty()).then(|| format!("{:?}", function.environment)));
     add("description", (!function.description.is_empty()).then(|| format!("{:?}", function.description)));
     add("tags", (!function.tags.is_empty()).then(|| format!("{:?}", function.tags)));
-    let Events { retry_attempts, age_seconds, dead_letter } = &function.events;
-    let tried = format!("again {retry_attempts} times within {age_seconds} s, then to {dead_letter:?}");
-    add("events", (function.events != Events::default()).then_some(tried));
+    let Events { dead_letter, invoke } = &function.events;
+    add("dead letters", dead_letter.clone());
+    add("events", invoke.as_ref().map(|invoke| format!("{invoke:?}")));
     said
 }
 

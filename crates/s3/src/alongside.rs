@@ -8,13 +8,14 @@ use crate::{
     objects::{Put, Sealed},
 };
 use db::{FollowerCommit, Row};
-use item::Seq;
+use item::{Origin, Seq};
 use std::{collections::BTreeSet, sync::RwLockReadGuard};
 
 /// An object whose bytes are on disk and that nobody sees yet. Dropped, it leaves nothing.
 pub struct Prepared {
     sealed: Sealed,
     object: Object,
+    origin: Origin,
 }
 
 impl Prepared {
@@ -36,7 +37,7 @@ impl Buckets {
         staged.write(bytes)?;
         let sealed = staged.seal(&put.claims)?;
         let object = self.0.put_object(put.key, put.details, &sealed);
-        Ok(Prepared { sealed, object })
+        Ok(Prepared { sealed, object, origin: put.origin })
     }
 
     /// Commits what another room has come to, and with it these objects, which it takes: all are there, or nothing is.
@@ -78,6 +79,6 @@ impl Inner {
             return Err(Error::NoSuchBucket(name.clone()));
         }
         let (key, new) = (object::table_key(&prepared.object.key), Some(prepared.object.to_item()));
-        Ok(Row { table: bucket.objects.id, key, new })
+        Ok(Row { table: bucket.objects.id, key, new, origin: prepared.origin })
     }
 }

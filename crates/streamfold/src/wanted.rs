@@ -91,14 +91,22 @@ fn definition(
         description: function.description.clone(),
         reserved_concurrency: function.reserved_concurrency,
         events: control::Events {
-            retry_attempts: function.events.retry_attempts,
-            age_s: function.events.age_seconds,
             dead_letter: function.events.dead_letter.clone(),
+            invoke: function.events.invoke.as_ref().map(event_invoke),
         },
         tags: tags(&function.tags),
         ..FunctionDefinition::new(&function.name, &function.runtime.name, &function.handler, code)
     };
     (definition, package)
+}
+
+fn event_invoke(invoke: &project::EventInvoke) -> control::EventInvoke {
+    control::EventInvoke {
+        retry_attempts: invoke.retry_attempts,
+        age_s: invoke.age_seconds,
+        on_failure: invoke.on_failure.clone(),
+        on_success: invoke.on_success.clone(),
+    }
 }
 
 fn trigger(trigger: &project::Trigger) -> WantedTrigger {

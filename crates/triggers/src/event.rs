@@ -4,6 +4,9 @@ use crate::lane::Window;
 use bytes::Bytes;
 use wire::{Object, Place, names, time};
 
+/// What stands around the records where there is no window: `{"Records":[` and `]}`.
+pub const ENVELOPE_BYTES: usize = 14;
+
 /// What an event says of the tumbling window that it belongs to.
 #[derive(Clone, Copy)]
 pub struct InWindow<'a> {
@@ -102,6 +105,7 @@ mod tests {
         let records = [br#"{"a":1}"#.as_slice(), br#"{"b":2}"#];
         let text = |window| String::from_utf8(payload(records.into_iter(), window).to_vec()).expect("text");
         assert_eq!(text(None), r#"{"Records":[{"a":1},{"b":2}]}"#);
+        assert_eq!(text(None).len() - ENVELOPE_BYTES, records.concat().len() + 1, "records and a comma");
         let window = Window { state: r#"{"n":3}"#.to_owned(), ..Window::of(1_686_425_176_525, 60_000) };
         let in_window =
             InWindow { window: &window, shard_id: "shardId-1", source_arn: "arn:s", is_final: false, is_early: false };

@@ -8,8 +8,8 @@ use crate::{
     event::{utc_millis, utc_seconds},
     fields,
     lane::{Condition, Failure},
-    post::{self, Parcel},
-    record::Record,
+    post::{self, Contents, Parcel},
+    record::{self, Record},
     source::Stream,
 };
 use item::Item;
@@ -51,15 +51,18 @@ pub fn parcel(sender: &Sender<'_>, letter: &Letter<'_>) -> Parcel {
         ("records", fields::number(letter.records.len() as u64)),
         ("created", fields::text(utc_millis(letter.now_ms))),
     ]);
-    match post::bucket_of(destination) {
-        Some(bucket) => Parcel::Object {
+    let contents = match post::bucket_of(destination) {
+        Some(bucket) => Contents::Object {
             bucket: bucket.to_owned(),
             key: object_key(sender, letter),
             document: document(sender, letter, true),
             head,
         },
-        None => Parcel::Items(items(sender, letter, destination, head)),
-    }
+        None => Contents::Items(items(sender, letter, destination, head)),
+    };
+    // Records of one batch came through as many functions.
+    let depth = letter.records.first().map_or(0, |record| record.depth);
+    Parcel { origin: record::told(depth), contents }
 }
 
 fn id(letter: &Letter<'_>) -> String {
@@ -197,9 +200,9 @@ mod tests {
             wire::item(&mut out, item);
             String::from_utf8(out).expect("text").replace(r#"\""#, "'")
         };
-        let text = match letter_parcel(on_failure, letter) {
-            Parcel::Items(items) => items.iter().map(|item| show(item) + "\n").collect(),
-            Parcel::Object { bucket, key, document, head } => {
+        let text = match letter_parcel(on_failure, letter).contents {
+            Contents::Items(items) => items.iter().map(|item| show(item) + "\n").collect(),
+            Contents::Object { bucket, key, document, head } => {
                 format!("{bucket} {key}\n{document}\n{}\n", show(&head))
             }
         };
@@ -273,7 +276,7 @@ mod tests {
             now_ms: 0,
             uuid: "l",
         };
-        let Parcel::Items(items) = letter_parcel(None, &letter) else { panic!("no bucket was named") };
+        let Contents::Items(items) = letter_parcel(None, &letter).contents else { panic!("no bucket was named") };
         let ids: Vec<String> = items.iter().map(|item| fields::get_text(item, "id").expect("an id")).collect();
         let id = "1970-01-01T00:00:00.000Z-l";
         let expected =

@@ -16,6 +16,8 @@ pub const BACKOFF_MAX_MS: u64 = 30_000;
 pub const PARK_RETRIES: u32 = 2;
 /// Records that came through so many functions are not delivered: their functions feed themselves.
 pub const DEPTH_MAX: u8 = 16;
+/// Depth of letters about records that were not delivered for that: they call nobody, and nobody is told of it.
+pub const DEPTH_LAST: u8 = u8::MAX;
 
 /// A lane reads so much more than the batch at hand, so that small batches do not each read the log.
 pub const LOOK_AHEAD_RECORDS: usize = 256;

@@ -5,7 +5,7 @@
 
 use crate::{event::utc_seconds, fields, limits::LETTER_TEXT_BYTES};
 use db::{Db, Error, FollowerCommit, Row, Table, TableSpec};
-use item::{Item, KeyAttribute, KeyKind, KeySchema};
+use item::{Item, KeyAttribute, KeyKind, KeySchema, Origin};
 use s3::{Buckets, Prepared, Put};
 use std::sync::Arc;
 
@@ -16,7 +16,15 @@ const ANEW_MAX: usize = 3;
 
 /// A letter, ready to be kept.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Parcel {
+pub struct Parcel {
+    /// As what the function that it tells of would have written: a letter may call it again.
+    pub origin: Origin,
+    pub contents: Contents,
+}
+
+/// What there is to be kept, and in which form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Contents {
     /// Items of the table.
     Items(Vec<Item>),
     /// An object of a bucket.
@@ -33,12 +41,15 @@ pub enum Parcel {
 impl Parcel {
     /// What it takes, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Parcel::Items(items) => items.iter().map(item::size::item).sum(),
-            Parcel::Object { document, .. } => document.len(),
+        match &self.contents {
+            Contents::Items(items) => items.iter().map(item::size::item).sum(),
+            Contents::Object { document, .. } => document.len(),
         }
     }
 }
+
+/// An item of the table, and what it comes from.
+type Sent = (Item, Origin);
 
 /// The bucket that a destination names.
 #[must_use]
@@ -114,44 +125,45 @@ impl Post {
 
     /// Puts the bytes of objects on disk; answers these, and the items of letters that belong into the table or can be
     /// nowhere else.
-    fn prepare(&self, parcels: &[Arc<Parcel>]) -> (Vec<Prepared>, Vec<Item>) {
+    fn prepare(&self, parcels: &[Arc<Parcel>]) -> (Vec<Prepared>, Vec<Sent>) {
         let (mut objects, mut items) = (Vec::new(), Vec::new());
         for parcel in parcels {
-            let (bucket, key, document, head) = match &**parcel {
-                Parcel::Items(own) => {
-                    items.extend(own.iter().cloned());
+            let origin = parcel.origin;
+            let (bucket, key, document, head) = match &parcel.contents {
+                Contents::Items(own) => {
+                    items.extend(own.iter().map(|item| (item.clone(), origin)));
                     continue;
                 }
-                Parcel::Object { bucket, key, document, head } => (bucket, key, document, head),
+                Contents::Object { bucket, key, document, head } => (bucket, key, document, head),
             };
-            match self.prepare_object(bucket, key, document) {
+            match self.prepare_object(bucket, key, document, origin) {
                 Ok(prepared) => objects.push(prepared),
                 Err(error) => {
                     tracing::error!("the letter {bucket}/{key} is kept in the table {TABLE}, for {error}");
                     let why = format!("the letter is kept here, for {error}");
                     let head = with(with(head.clone(), "object", key), "note", &why);
-                    items.extend(in_parts(head, "message", document));
+                    items.extend(in_parts(head, "message", document).into_iter().map(|item| (item, origin)));
                 }
             }
         }
         (objects, items)
     }
 
-    fn prepare_object(&self, bucket: &str, key: &str, document: &str) -> Result<Prepared, s3::Error> {
-        let mut put = Put::new(key);
+    fn prepare_object(&self, bucket: &str, key: &str, document: &str, origin: Origin) -> Result<Prepared, s3::Error> {
+        let mut put = Put { origin, ..Put::new(key) };
         put.details.headers.insert("content-type".to_owned(), "application/json".to_owned());
         self.buckets.prepare(bucket, put, document.as_bytes())
     }
 
-    fn rows(&self, items: Vec<Item>) -> Result<Vec<Row>, PostError> {
+    fn rows(&self, items: Vec<Sent>) -> Result<Vec<Row>, PostError> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
         let table = self.table()?;
         let key = key();
-        let row = |item: Item| {
+        let row = |(item, origin): Sent| {
             let key = key.key_of(&item).expect("a letter has a destination and an id");
-            Row { table: table.id, key, new: Some(item) }
+            Row { table: table.id, key, new: Some(item), origin }
         };
         Ok(items.into_iter().map(row).collect())
     }
@@ -188,7 +200,8 @@ fn with(mut item: Item, name: &str, text: &str) -> Item {
 }
 
 /// An item with a text, and more items with the rest of it where it does not fit into one.
-pub(crate) fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
+#[must_use]
+pub fn in_parts(item: Item, name: &str, text: &str) -> Vec<Item> {
     let parts = split(text);
     if parts.len() == 1 {
         return vec![with(item, name, text)];

@@ -1,5 +1,6 @@
 //! A record on its way to a function: what lanes decide by, and the event that the function gets.
 
+use crate::limits::{DEPTH_LAST, DEPTH_MAX};
 use item::{Key, Origin, Seq, codec};
 
 /// An item's key in short: equal keys are equal, others differ but for luck that nobody has (128 bits).
@@ -45,6 +46,14 @@ impl std::fmt::Display for KeyId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}", self.0)
     }
+}
+
+/// What a letter comes from that tells of records or calls of this depth: as deep as what the function itself would have
+/// written, so that a function which is called with its own letters is stopped. A letter about that has no end to follow:
+/// it is marked as the last one.
+#[must_use]
+pub fn told(depth: u8) -> Origin {
+    Origin::Function { depth: if depth >= DEPTH_MAX { DEPTH_LAST } else { depth + 1 } }
 }
 
 /// How many functions a change came through.

@@ -3,6 +3,7 @@
 
 mod account;
 mod concurrency;
+pub(crate) mod events;
 mod fault;
 pub(crate) mod functions;
 pub(crate) mod invoke;

@@ -229,6 +229,59 @@ fn functions_are_listed_in_pages() {
 }
 
 #[test]
+fn settings_of_events_are_put_changed_shown_listed_and_deleted() {
+    const EVENTS: &str = "/2019-09-25/functions/count/event-invoke-config";
+    let house = House::functional(Vec::new());
+    create(&house, "count");
+    let told = "{'DestinationConfig':{'OnSuccess':{'Destination':'arn:aws:sns:us-east-1:000000000000:done'}}}";
+    let function =
+        "{'DestinationConfig':{'OnFailure':{'Destination':'arn:aws:lambda:us-east-1:000000000000:function:f'}}}";
+    let bucket = "{'DestinationConfig':{'OnSuccess':{'Destination':'arn:aws:s3:::done'}}}";
+    let missing = "{'DestinationConfig':{'OnFailure':{'Destination':'arn:aws:s3:::nowhere'}}}";
+    house.replay_rest(
+        &[
+            ("GET", EVENTS, ""),
+            ("POST", EVENTS, "{'MaximumRetryAttempts':1}"),
+            ("GET", &format!("{EVENTS}/list"), ""),
+            ("PUT", EVENTS, "{'MaximumRetryAttempts':1,'MaximumEventAgeInSeconds':60}"),
+            ("POST", &format!("{EVENTS}?Qualifier=$LATEST"), told),
+            ("GET", EVENTS, ""),
+            ("GET", &format!("{EVENTS}/list?MaxItems=1"), ""),
+            ("PUT", EVENTS, "{'MaximumRetryAttempts':0}"),
+            ("PUT", EVENTS, "{}"),
+            ("PUT", EVENTS, "{'MaximumRetryAttempts':3,'MaximumEventAgeInSeconds':59}"),
+            ("PUT", EVENTS, function),
+            ("PUT", EVENTS, bucket),
+            ("PUT", EVENTS, missing),
+            ("PUT", EVENTS, "{'DestinationConfig':{'OnFailure':{'Destination':'here'}}}"),
+            ("PUT", "/2019-09-25/functions/none/event-invoke-config", "{'MaximumRetryAttempts':1}"),
+            ("DELETE", EVENTS, ""),
+            ("DELETE", EVENTS, ""),
+            ("GET", "/2019-09-25/functions/none/event-invoke-config", ""),
+        ],
+        expect![[r#"
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"The function arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST doesn't have an EventInvokeConfig"}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"The function arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST doesn't have an EventInvokeConfig"}
+            200 {"FunctionEventInvokeConfigs":[]}
+            200 {"LastModified":1700000000.000,"FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","MaximumRetryAttempts":1,"MaximumEventAgeInSeconds":60,"DestinationConfig":{"OnSuccess":{},"OnFailure":{}}}
+            200 {"LastModified":1700000000.000,"FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","MaximumRetryAttempts":1,"MaximumEventAgeInSeconds":60,"DestinationConfig":{"OnSuccess":{"Destination":"arn:aws:sns:us-east-1:000000000000:done"},"OnFailure":{}}}
+            200 {"LastModified":1700000000.000,"FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","MaximumRetryAttempts":1,"MaximumEventAgeInSeconds":60,"DestinationConfig":{"OnSuccess":{"Destination":"arn:aws:sns:us-east-1:000000000000:done"},"OnFailure":{}}}
+            200 {"FunctionEventInvokeConfigs":[{"LastModified":1700000000.000,"FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","MaximumRetryAttempts":1,"MaximumEventAgeInSeconds":60,"DestinationConfig":{"OnSuccess":{"Destination":"arn:aws:sns:us-east-1:000000000000:done"},"OnFailure":{}}}]}
+            200 {"LastModified":1700000000.000,"FunctionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","MaximumRetryAttempts":0,"DestinationConfig":{"OnSuccess":{},"OnFailure":{}}}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"You must specify at least one of error handling or destination setting."}
+            400 x-amzn-errortype=ValidationException {"message":"2 validation errors detected: Value '3' at 'maximumRetryAttempts' failed to satisfy constraint: Member must have value less than or equal to 2; Value '59' at 'maximumEventAgeInSeconds' failed to satisfy constraint: Member must have value greater than or equal to 60"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"The destination arn:aws:lambda:us-east-1:000000000000:function:f is not told of anything here: name a queue or a topic, for which the table dead_letters stands, or for failures a bucket"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"S3 buckets are supported only for on-failure destinations. To retain records of successful invocations, use another destination type."}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"the on-failure destination is the bucket nowhere, which does not exist"}
+            400 x-amzn-errortype=InvalidParameterValueException {"Type":"User","message":"The destination ARN here is invalid."}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"The function doesn't exist."}
+            204
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"The function arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST doesn't have an EventInvokeConfig"}
+            404 x-amzn-errortype=ResourceNotFoundException {"Type":"User","Message":"The function arn:aws:lambda:us-east-1:000000000000:function:none:$LATEST doesn't have an EventInvokeConfig"}"#]],
+    );
+}
+
+#[test]
 fn concurrency_is_reserved_shown_and_given_back() {
     let house = House::functional(Vec::new());
     create(&house, "count");

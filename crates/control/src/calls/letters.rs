@@ -5,13 +5,16 @@ use super::waiting::Waiting;
 use crate::Outcome;
 use item::{Item, Number, Value};
 use serde_json::{Value as Json, json};
-use triggers::Parcel;
+use triggers::{Contents, Parcel};
 use wire::Place;
 
 /// Bytes of payload in one item, which may have 400 KB.
 const PART_BYTES_MAX: usize = 300 << 10;
 
-/// What there is to say about a call that was given up.
+/// The condition of a call that succeeded, in AWS's word.
+pub(super) const SUCCESS: &str = "Success";
+
+/// What there is to say about a call that was given up, or that succeeded where somebody wants to know.
 pub(crate) struct Letter<'a> {
     pub place: &'a Place,
     /// ARN of the queue, topic or bucket.
@@ -31,15 +34,21 @@ pub(crate) struct Letter<'a> {
 impl Letter<'_> {
     /// As it will be kept.
     pub fn parcel(&self) -> Parcel {
-        match triggers::bucket_of(self.destination) {
-            Some(bucket) => Parcel::Object {
+        let contents = match triggers::bucket_of(self.destination) {
+            Some(bucket) => Contents::Object {
                 bucket: bucket.to_owned(),
                 key: self.object_key(),
                 document: self.document().to_string(),
                 head: self.item(self.reason(1), self.id()),
             },
-            None => Parcel::Items(self.items()),
-        }
+            // Whoever hears of success wants the answer, which the record of the invocation has.
+            None if self.condition == SUCCESS => {
+                let head = self.item(self.reason(1), self.id());
+                Contents::Items(triggers::in_parts(head, "message", &self.document().to_string()))
+            }
+            None => Contents::Items(self.items()),
+        };
+        Parcel { origin: triggers::told(self.waiting.invocation.depth), contents }
     }
 
     /// In the form of the triggers' letters: the first item has the reason, those after it the rest of a long payload.
@@ -89,9 +98,10 @@ impl Letter<'_> {
             "requestPayload": json_of(&self.waiting.invocation.payload),
         });
         if let Some(outcome) = self.outcome {
-            let context = json!({
-                "statusCode": 200, "executedVersion": "$LATEST", "functionError": outcome.error,
-            });
+            let mut context = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
+            if let Some(error) = outcome.error {
+                context["functionError"] = error.into();
+            }
             document["responseContext"] = context;
             document["responsePayload"] = json_of(&outcome.payload);
         }
@@ -110,12 +120,14 @@ impl Letter<'_> {
             (kind, text(owner)),
             ("function", text(&self.waiting.function)),
             ("condition", text(self.condition)),
-            ("error", text(self.error)),
             ("request_id", text(&self.waiting.id)),
             ("attempts", number(u64::from(self.attempts))),
             ("accepted_ms", number(self.waiting.accepted_ms)),
             ("created", Value::S(self.created())),
         ]);
+        if !self.error.is_empty() {
+            item.insert("error", text(self.error));
+        }
         if parts > 1 {
             item.insert("parts", number(parts as u64));
         }

@@ -4,11 +4,11 @@
 
 use super::{
     Context, Counts, LastRun, Owner, RunOutcome,
-    letters::Letter,
+    letters::{self, Letter},
     verdict::{Condition, Policy, Verdict},
     waiting::{PREFIX, Waiting},
 };
-use crate::{Error, Events, Invocation, InvokeError, Outcome, blocking, clock, keep};
+use crate::{Error, Invocation, InvokeError, Outcome, blocking, clock, keep};
 use db::FollowerId;
 use std::{
     collections::BTreeMap,
@@ -257,7 +257,10 @@ impl Queue {
                 let letter = self.letter(&last, condition, reason, answer.as_ref());
                 self.end(&call.key, call.bytes, state, letter, Some(&ended)).await;
             }
-            Verdict::Done | Verdict::Stay => self.end(&call.key, call.bytes, state, None, Some(&ended)).await,
+            Verdict::Done | Verdict::Stay => {
+                let letter = self.success(&call.waiting, answer.as_ref());
+                self.end(&call.key, call.bytes, state, letter, Some(&ended)).await;
+            }
         }
     }
 
@@ -285,11 +288,11 @@ impl Queue {
         ended: Option<&Ended>,
     ) {
         state.push((key.to_vec(), None));
-        let has_letter = letter.is_some();
+        let is_dead = letter.is_some() && ended.is_some_and(|ended| ended.outcome != RunOutcome::Succeeded);
         if self.commit(state, letter).await {
             let mut index = self.index();
             index.release(bytes);
-            index.counts.dead_letters += u64::from(has_letter);
+            index.counts.dead_letters += u64::from(is_dead);
             if let Some(ended) = ended {
                 index.counts.count(ended.outcome, &ended.error, self.context.db.now_ms());
             }
@@ -337,9 +340,9 @@ impl Queue {
 
     fn policy(&self, function: &str) -> Policy {
         let events = self.context.events_of(function);
-        let retries = events.retry_attempts;
+        let retries = events.retry_attempts();
         match &self.owner {
-            Owner::Function(_) => Policy { retries, refusals: None, age_ms: u64::from(events.age_s) * 1000 },
+            Owner::Function(_) => Policy { retries, refusals: None, age_ms: u64::from(events.age_s()) * 1000 },
             Owner::Schedule(key) => {
                 let retry = self.context.schedule(key).map(|schedule| schedule.definition.retry).unwrap_or_default();
                 Policy { retries, refusals: Some(retry.attempts), age_ms: u64::from(retry.age_s) * 1000 }
@@ -356,23 +359,45 @@ impl Queue {
         error: &str,
         answer: Option<&Result<Outcome, InvokeError>>,
     ) -> Option<Parcel> {
-        let Events { dead_letter, .. } = self.context.events_of(&waiting.function);
+        let events = self.context.events_of(&waiting.function);
         let destination = match &self.owner {
             Owner::Schedule(key) if !matches!(answer, Some(Ok(_))) => {
                 self.context.schedule(key).and_then(|schedule| schedule.definition.dead_letter)
             }
-            _ => dead_letter,
+            _ => events.on_failure().map(str::to_owned),
         };
-        let destination = destination?;
-        let owner = (self.owner.kind(), self.owner.name());
-        let now_ms = self.context.db.now_ms();
+        Some(self.told(&destination?, waiting, condition.name(), error, answer).parcel())
+    }
+
+    /// What tells of a call that succeeded, if anybody wants to know.
+    fn success(&self, waiting: &Waiting, answer: Option<&Result<Outcome, InvokeError>>) -> Option<Parcel> {
+        let events = self.context.events_of(&waiting.function);
+        let destination = events.on_success()?;
+        let made = Waiting { invocation: self.invocation(waiting), ..waiting.clone() };
+        Some(self.told(destination, &made, letters::SUCCESS, "", answer).parcel())
+    }
+
+    fn told<'l>(
+        &'l self,
+        destination: &'l str,
+        waiting: &'l Waiting,
+        condition: &'static str,
+        error: &'l str,
+        answer: Option<&'l Result<Outcome, InvokeError>>,
+    ) -> Letter<'l> {
         // One that found no room, or nobody, is no call.
         let attempts = waiting.failures + u32::from(matches!(answer, Some(Ok(_))));
-        let condition = condition.name();
-        let (place, outcome) = (&self.context.place, answer.and_then(|answer| answer.as_ref().ok()));
-        let letter =
-            Letter { place, destination: &destination, owner, waiting, condition, attempts, error, outcome, now_ms };
-        Some(letter.parcel())
+        Letter {
+            place: &self.context.place,
+            destination,
+            owner: (self.owner.kind(), self.owner.name()),
+            waiting,
+            condition,
+            attempts,
+            error,
+            outcome: answer.and_then(|answer| answer.as_ref().ok()),
+            now_ms: self.context.db.now_ms(),
+        }
     }
 }
 

@@ -182,8 +182,8 @@ impl Inner {
         definition.check()?;
         self.check_runtime(&definition.runtime)?;
         let before = self.db.resource(FUNCTION, &definition.name).and_then(|found| read(&found).ok());
-        let before = before.and_then(|before| before.definition.events.dead_letter);
-        self.check_destination(before.as_deref(), definition.events.dead_letter.as_deref())?;
+        let before = before.map(|before| before.definition.events).unwrap_or_default();
+        self.check_destination(before.on_failure(), definition.events.on_failure())?;
         let has_package = package.is_some();
         if let Some(package) = package {
             let (inner, runtime) = (self.clone(), definition.runtime.clone());

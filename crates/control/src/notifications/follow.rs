@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use db::{FollowerCommit, FollowerId, StreamRead};
-use item::{Change, Origin, Seq};
+use item::{Change, Seq};
 use s3::Bucket;
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -49,6 +49,8 @@ pub(super) struct Seen {
     /// First position that was not looked at.
     pub next: Seq,
     pub counts: Counts,
+    /// Functions feed themselves, and that was said.
+    pub recursion: bool,
     /// Why it does not go on, if so.
     pub trouble: Option<String>,
 }
@@ -164,19 +166,41 @@ impl Follower {
         let mut calls = Vec::new();
         for change in changes {
             let Some(happened) = Happened::of(change) else { continue };
+            let depth = triggers::depth(change.origin);
             let targets = notification.definition.targets.iter();
             for target in targets.filter(|target| target.wants(happened.event, &happened.object.key)) {
+                if self.ends_with(depth, &happened.object.key, &target.function) {
+                    continue;
+                }
                 calls.push(Call {
                     function: target.function.clone(),
                     payload: happened.document((&self.bucket, &region), &self.place, &target.id),
-                    depth: match change.origin {
-                        Origin::Function { depth } => depth,
-                        _ => 0,
-                    },
+                    depth,
                 });
             }
         }
         calls
+    }
+
+    /// Says once that functions feed themselves; answers whether an event is of a letter that tells of that, which ends it.
+    fn ends_with(&self, depth: u8, key: &str, function: &str) -> bool {
+        // A chain that is longer than there are functions is a ring.
+        let is_ring = depth > 0 && usize::from(depth) > self.context.db.resources(crate::FUNCTION).len();
+        let bucket = &self.bucket;
+        let mut seen = self.seen();
+        if is_ring && !std::mem::replace(&mut seen.recursion, true) {
+            let most = triggers::DEPTH_MAX;
+            tracing::warn!(
+                "function {function} gets events of bucket {bucket} that its own calls have made, {key} among them: it \
+                 feeds itself, and is stopped after {most} rounds"
+            );
+        }
+        let ends = depth == triggers::DEPTH_LAST;
+        if ends {
+            tracing::warn!("{bucket}/{key} tells of a function that feeds itself: {function} is not called with it");
+            seen.counts.dropped += 1;
+        }
+        ends
     }
 
     /// Hands calls over until all of them are accepted.

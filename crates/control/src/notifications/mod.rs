@@ -23,7 +23,7 @@ use wire::Place;
 pub struct Counts {
     /// Calls that were handed to a function's queue.
     pub told: u64,
-    /// Calls whose function is gone.
+    /// Calls whose function is gone, or that would be made with what tells of a function that feeds itself.
     pub dropped: u64,
     /// Positions of the log that were trimmed before they were read.
     pub lost: u64,
@@ -85,7 +85,7 @@ impl Notifications {
     /// What a follower has come to: its counts, the first position that it has not looked at, its trouble.
     pub fn standing(&self, id: FollowerId) -> (Counts, item::Seq, Option<String>) {
         let found = self.running().get(&id).map(|(follower, _)| follower.clone());
-        let Seen { next, counts, trouble } =
+        let Seen { next, counts, trouble, .. } =
             found.map(|follower| follower.seen.lock().expect("no holder panics").clone()).unwrap_or_default();
         (counts, next, trouble)
     }

@@ -1,8 +1,8 @@
 //! Definitions come back from their items, and what AWS refuses is refused in its words.
 
 use crate::{
-    Code, Error, Events, FunctionDefinition, Missed, Origin, Parameter, ParameterDefinition, ParameterType,
-    RetryPolicy, Schedule, ScheduleDefinition, Service, Tier,
+    Code, Error, EventInvoke, Events, FunctionDefinition, Missed, Origin, Parameter, ParameterDefinition,
+    ParameterType, RetryPolicy, Schedule, ScheduleDefinition, Service, Tier,
 };
 use expect_test::{Expect, expect};
 use std::collections::BTreeMap;
@@ -26,7 +26,15 @@ fn every_setting_of_a_function_comes_back_from_its_item() {
         architecture: "arm64".to_owned(),
         reserved_concurrency: Some(0),
         code: Code::Stored { sha256: "ab".repeat(32), bytes: 123_456_789 },
-        events: Events { retry_attempts: 0, age_s: 60, dead_letter: Some("arn:aws:sqs:::q".to_owned()) },
+        events: Events {
+            dead_letter: Some("arn:aws:sqs:::q".to_owned()),
+            invoke: Some(EventInvoke {
+                retry_attempts: Some(0),
+                age_s: Some(60),
+                on_failure: Some("arn:aws:sqs:::f".to_owned()),
+                on_success: Some("arn:aws:sns:::s".to_owned()),
+            }),
+        },
         tags: texts(&[("team", "green")]),
         origin: Origin::Template,
         ..function("count")

@@ -1,7 +1,7 @@
 //! Events: accepted means kept until done.
 
 use super::{Life, MINUTE, Scripted, World, event};
-use crate::{Code, Error, Events, FunctionDefinition, Invocation};
+use crate::{Code, Error, EventInvoke, Events, FunctionDefinition, Invocation};
 use bytes::Bytes;
 use expect_test::expect;
 use item::{Item, Value};
@@ -186,8 +186,43 @@ pub fn object(life: &Life) -> (String, serde_json::Value) {
     (object.key, serde_json::from_reader(blob.expect("it has bytes").reader()).expect("JSON"))
 }
 
+#[test]
+fn a_call_that_succeeds_is_told_of_with_its_answer_where_somebody_wants_to_know() {
+    let world = World::new();
+    world.live(async |life| {
+        let on_success = Some("arn:aws:sns:us-east-1:000000000000:done".to_owned());
+        let invoke = EventInvoke { on_success, ..EventInvoke::default() };
+        let events = Events { invoke: Some(invoke), ..Events::default() };
+        life.define(FunctionDefinition { events, ..with_letters("count") }).await;
+        life.script.answer(&[Scripted::Fails]);
+        let id = life.control.invoke_event("count", event("a vote")).await.expect("accepted");
+        life.told(1).await;
+        assert_eq!(letters(&life), [], "it is tried again");
+        life.advance(MINUTE);
+        life.told(1).await;
+        idle(&life, "count").await;
+        let letters = letters(&life);
+        assert_eq!(letters.len(), 1);
+        let shown = ["destination", "function", "condition"].map(|name| text(&letters[0], name));
+        assert_eq!(shown, ["arn:aws:sns:us-east-1:000000000000:done", "count", "Success"]);
+        expect![[r#"{"requestContext":{"approximateInvokeCount":2,"condition":"Success","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:count:$LATEST","requestId":"ID"},"requestPayload":"a vote","responseContext":{"executedVersion":"$LATEST","statusCode":200},"responsePayload":null,"timestamp":"2026-01-01T00:01:00.000Z","version":"1.0"}"#]].assert_eq(&text(&letters[0], "message").replace(&id, "ID"));
+        assert_eq!(life.control.events("count").expect("it exists").0.dead_letters, 0, "nothing was given up");
+        life.control.stop().await;
+    });
+}
+
+#[test]
+fn buckets_are_told_of_failures_only() {
+    let invoke = EventInvoke { on_success: Some(BUCKET.to_owned()), ..EventInvoke::default() };
+    let events = Events { invoke: Some(invoke), ..Events::default() };
+    let refused = FunctionDefinition { events, ..with_letters("count") }.check().expect_err("as on AWS").to_string();
+    assert!(refused.starts_with("S3 buckets are supported only for on-failure destinations."), "{refused}");
+}
+
 fn into_bucket(name: &str) -> FunctionDefinition {
-    let events = Events { dead_letter: Some(BUCKET.to_owned()), retry_attempts: 0, ..Events::default() };
+    let on_failure = Some(BUCKET.to_owned());
+    let invoke = EventInvoke { retry_attempts: Some(0), on_failure, ..EventInvoke::default() };
+    let events = Events { invoke: Some(invoke), ..Events::default() };
     FunctionDefinition { events, ..with_letters(name) }
 }
 

@@ -1,7 +1,7 @@
 //! Events of buckets: told to functions, through crashes, full queues and functions that feed themselves.
 
 use super::{Life, MINUTE, Scripted, World};
-use crate::{Error, NotificationDefinition, Origin};
+use crate::{Code, Error, EventInvoke, Events, FunctionDefinition, NotificationDefinition, Origin};
 use expect_test::expect;
 use s3::{Buckets, Expectation, Put, Target};
 use serde_json::Value;
@@ -182,6 +182,38 @@ fn a_function_that_feeds_itself_is_stopped() {
         assert_eq!(keys(&life.told(2).await), ["deep", "flat"]);
         life.until("the third is given up", |life| life.control.events("see").expect("it exists").0.given_up == 1)
             .await;
+        life.control.stop().await;
+    });
+}
+
+#[test]
+fn a_function_whose_letters_call_it_again_is_stopped() {
+    let world = World::new();
+    world.live(async |life| {
+        life.buckets.ensure("cats").expect("it is there");
+        let dead_letter = Some("arn:aws:s3:::cats".to_owned());
+        life.define(FunctionDefinition {
+            events: Events {
+                dead_letter,
+                invoke: Some(EventInvoke { retry_attempts: Some(0), ..EventInvoke::default() }),
+            },
+            ..FunctionDefinition::new("see", "python3.12", "app.handler", Code::Folder(std::env::temp_dir()))
+        })
+        .await;
+        let buckets = world.bucket(&life, &[target("s3:ObjectCreated:*", "")]).await;
+        life.script.answer(&vec![Scripted::Fails; 100]);
+        put(&buckets, "first", 0);
+        let most = usize::from(triggers::DEPTH_MAX);
+        life.until("the last letter calls nobody", |life| life.control.notifications()[0].counts.dropped == 1).await;
+        assert_eq!(life.told(most).await.len(), most);
+        assert_eq!(life.quiet().await, [""; 0]);
+        let all = s3::Listed { prefix: String::new(), delimiter: None, from: s3::From::Start, max: 1000 };
+        let objects = buckets.list("cats", &all).expect("listed").entries.len();
+        assert_eq!(
+            objects,
+            1 + most + 1,
+            "the first one, a letter of each call, and one of the call that was not made"
+        );
         life.control.stop().await;
     });
 }

@@ -15,6 +15,9 @@ use crate::{
 use item::{Item, Key, KeyValue, Origin, Seq, TableId, codec, partition_hash, size};
 use std::sync::Arc;
 
+/// A row of a follower's state after its commit: key and value, `None` removes.
+type StateAfter = (Vec<u8>, Option<Vec<u8>>);
+
 /// What became of a client's call.
 pub(super) enum Called {
     /// Its outcome, in this group or from the first attempt.
@@ -216,7 +219,7 @@ impl Core {
     }
 
     /// A follower's rows, state and cursor, all or nothing.
-    pub(super) fn follower_commit(&mut self, commit: &FollowerCommit) -> Result<(), Error> {
+    pub(super) fn follower_commit(&mut self, commit: FollowerCommit) -> Result<(), Error> {
         if !self.catalog.follows(commit.follower) {
             return Err(Error::FollowerNotFound(commit.follower));
         }
@@ -227,31 +230,32 @@ impl Core {
         if at != commit.expected {
             return Err(Error::CursorMoved { at });
         }
-        let rows = commit.rows.iter().map(|row| self.follower_row(row)).collect::<Result<Vec<_>, _>>()?;
-        self.enter_records(&commit.records, None)?;
+        let FollowerCommit { follower, upto, rows, records, state, .. } = commit;
+        let rows = rows.into_iter().map(|row| self.follower_row(row)).collect::<Result<Vec<_>, _>>()?;
+        self.enter_records(&records, None)?;
         for change in rows {
             self.enter_change(change, None);
         }
-        self.follower_state(commit);
+        self.follower_state(follower, upto, &state);
         Ok(())
     }
 
-    fn follower_row(&self, after: &Row) -> Result<NewChange, Error> {
-        let table = self.table(after.table)?;
-        check_size(after.new.as_ref())?;
-        let row = rows::item(table.id, &after.key);
+    fn follower_row(&self, after: Row) -> Result<NewChange, Error> {
+        let Row { table, key, new, origin } = after;
+        let table = self.table(table)?;
+        check_size(new.as_ref())?;
+        let row = rows::item(table.id, &key);
         let stored = self.stored(&row)?;
         let old = decode(stored.as_ref())?;
-        let (key, new) = (after.key.clone(), after.new.clone());
-        Ok(NewChange { table, key, row, origin: Origin::View, stored, old, new })
+        Ok(NewChange { table, key, row, origin, stored, old, new })
     }
 
-    fn follower_state(&mut self, commit: &FollowerCommit) {
+    fn follower_state(&mut self, follower: FollowerId, upto: Seq, state: &[StateAfter]) {
         let seq = self.next_seq();
-        entry::push_follower(commit.follower, commit.upto, &commit.state, self.writer.builder.entry());
-        let state = commit.state.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
-        super::redo::follower_rows(&mut self.group.batch, commit.follower, commit.upto, state, seq);
-        self.group.cursors.insert(commit.follower, commit.upto);
+        entry::push_follower(follower, upto, state, self.writer.builder.entry());
+        let state = state.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        super::redo::follower_rows(&mut self.group.batch, follower, upto, state, seq);
+        self.group.cursors.insert(follower, upto);
     }
 }
 

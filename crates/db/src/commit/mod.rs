@@ -242,7 +242,7 @@ impl Core {
                 self.group.answers.push(Answer::Resource(reply, resource));
             }
             Action::Follower(commit, reply) => {
-                let committed = self.follower_commit(&commit);
+                let committed = self.follower_commit(*commit);
                 self.group.answers.push(Answer::Seq(reply, committed));
             }
         }

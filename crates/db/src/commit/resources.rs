@@ -264,7 +264,7 @@ mod tests {
         let keeper = put(&db, "a", "one", Expected::Absent).expect("put").id;
         let key = Key { partition: KeyValue::S("x".to_owned()), sort: None };
         let item = Item::from_iter([("id", Value::S("x".to_owned()))]);
-        let rows = vec![crate::Row { table, key: key.clone(), new: Some(item) }];
+        let rows = vec![crate::Row::folded(table, key.clone(), Some(item))];
         let (records, state) = (Vec::new(), Vec::new());
         let commit = FollowerCommit { follower: keeper, expected: None, upto: Seq(1), rows, records, state };
         db.follower_commit(commit).wait().expect("the keeper writes");

@@ -214,7 +214,7 @@ impl Run {
             let stored = self.db().get(&counts, &key(&region)).expect("reads");
             let count = stored.map_or(0, |row| count_of(&row)) + delta;
             let row = Item::from_iter([("region", Value::S(region.clone())), ("count", Value::N(Number::from(count)))]);
-            Row { table: counts.id, key: key(&region), new: (count != 0).then_some(row) }
+            Row::folded(counts.id, key(&region), (count != 0).then_some(row))
         });
         let commit = FollowerCommit {
             follower,

@@ -67,6 +67,43 @@ fn work_that_makes_progress_keeps_its_lock() {
     assert!(!claim.busy.is_cancelled());
 }
 
+/// Takes the lock away behind the back of whoever works, who is due to say that he lives.
+fn steal(machine: &Machine, busy: &crate::schedule::Busy) {
+    machine.world.advance_ms(5_000);
+    assert!(busy.expires_ms.load(Ordering::Relaxed) > machine.db().now_ms(), "nobody thinks that he is dead");
+    let table = machine.table("t/x");
+    let stolen = table.change(machine.db(), |draft| {
+        draft.head.token += 1;
+        draft.head.lock = None;
+        Ok(())
+    });
+    stolen.expect("committed");
+}
+
+#[test]
+fn a_delta_says_that_it_lives_while_it_is_computed_and_while_its_operations_are_tried() {
+    // While it is computed: whoever lost his lock learns it from his own sign of life, not from a commit at the end.
+    let machine = uploaded(21);
+    let mut work = machine.begin().expect("its turn");
+    let busy = work.claim.busy.clone();
+    let before = busy.expires_ms.load(Ordering::Relaxed);
+    work.begin_attempt().expect("the lock is ours");
+    steal(&machine, &busy);
+    assert!(matches!(work.compute(None), Err(Stop::Fenced)));
+    assert!(busy.is_cancelled());
+    // While operations are tried, with the lock in place: it is extended.
+    let machine = uploaded(22);
+    let mut work = machine.begin().expect("its turn");
+    work.begin_attempt().expect("the lock is ours");
+    let operations = work.compute(None).map_err(|stop| format!("{stop:?}")).expect("a healthy disk");
+    machine.world.advance_ms(5_000);
+    let places = work.places().map_err(|stop| format!("{stop:?}")).expect("they are there");
+    work.try_all(&operations, &places).map_err(|stop| format!("{stop:?}")).expect("they fit");
+    let lock = machine.table("t/x").head(machine.db()).expect("reads").lock.expect("held");
+    assert_eq!(lock.expires_ms, machine.db().now_ms() + machine.settings.lock_ms);
+    assert!(lock.expires_ms > before);
+}
+
 #[test]
 fn a_dead_holder_is_replaced_at_once_and_the_delta_is_not_computed_again() {
     let mut machine = uploaded(30);

@@ -1,7 +1,7 @@
 //! The brake, and what people decide.
 
 use super::{Machine, binding, export, gzip, key, rows};
-use crate::{Binding, Brake, Policy, Status};
+use crate::{Binding, Brake, Complete, Policy, Status};
 
 fn upload(machine: &Machine, version: &str, text: &str) {
     machine.upload(&key("t/x", version), &export(&rows(text)));
@@ -59,6 +59,41 @@ fn a_rejected_export_leaves_the_one_before_as_what_comes_next_starts_from() {
     machine.check("t/x", &rows("a=1 b=2 c=3 e=5"));
     let told = machine.engine().reject("t/x", "V3").expect_err("imported").to_string();
     assert_eq!(told, "t/x V3 is SUCCEEDED, not under way: there is nothing to reject");
+}
+
+#[test]
+fn a_rejected_export_that_is_uploaded_again_is_another_try_and_the_event_of_before_is_none() {
+    let mut machine = held();
+    machine.engine().reject("t/x", "V2").expect("rejected");
+    // What is listed or read again is the upload that was rejected.
+    machine.engine().positions.lock().expect("nobody panicked").clear();
+    machine.crash();
+    machine.settle();
+    assert_eq!((machine.status("V2"), machine.show("t/x", "V2").ignored), (Status::Rejected, 0));
+    upload(&machine, "V2", "a=1");
+    assert_eq!(machine.status("V2"), Status::Held, "the same bytes have the same faults");
+    machine.engine().release("t/x", "V2").expect("released");
+    machine.settle();
+    machine.check("t/x", &rows("a=1"));
+}
+
+#[test]
+fn another_try_of_a_rejected_export_needs_all_of_its_files() {
+    let machine = Machine::new(5);
+    machine.engine().bind(&[Binding { complete: Complete::Files(2), ..binding() }]).expect("bound");
+    let put = |name: &str, text: &str| {
+        machine.upload(&format!("t/x/V1/{name}.csv.gz"), &export(&rows(text)));
+        machine.settle();
+    };
+    machine.upload("t/x/V1/1.csv.gz", &export(&rows("a=1")));
+    machine.upload("t/x/V1/2.csv.gz", &export(&rows("b=1")));
+    machine.engine().register().expect("registered");
+    machine.engine().reject("t/x", "V1").expect("rejected");
+    put("1", "a=1");
+    assert_eq!(machine.status("V1"), Status::Waiting);
+    put("2", "b=2");
+    assert_eq!(machine.status("V1"), Status::Succeeded);
+    machine.check("t/x", &rows("a=1 b=2"));
 }
 
 #[test]

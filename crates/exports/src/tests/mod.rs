@@ -5,6 +5,7 @@ mod crashes;
 mod fences;
 mod holds;
 mod random;
+mod relaxed;
 mod steps;
 mod threads;
 mod versions;
@@ -41,6 +42,7 @@ pub struct Machine {
     dir: tempfile::TempDir,
     pub settings: Settings,
     retention_ms: u64,
+    pub durability: Durability,
     running: Option<Run>,
 }
 
@@ -60,9 +62,10 @@ impl Machine {
 
     pub fn empty(seed: u64) -> Machine {
         let dir = tempfile::tempdir().expect("a directory");
-        let settings = Settings { chunk_operations: 3, lock_ms: 10_000, ..Settings::new(dir.path()) };
+        let settings = Settings { chunk_operations: 3, lock_ms: 10_000, sync_tries: 0, ..Settings::new(dir.path()) };
         let (world, store) = (World::new(seed), SimStore::new());
-        let mut machine = Machine { world, store, dir, settings, retention_ms: u64::MAX, running: None };
+        let (retention_ms, durability) = (u64::MAX, Durability::Durable);
+        let mut machine = Machine { world, store, dir, settings, retention_ms, durability, running: None };
         machine.start();
         machine
     }
@@ -84,7 +87,7 @@ impl Machine {
 
     fn start(&mut self) {
         let options = Options {
-            durability: Durability::Durable,
+            durability: self.durability,
             retention_ms: self.retention_ms,
             segment_bytes: 64 << 10,
             ..Options::new("/data")

@@ -67,6 +67,34 @@ fn the_registry_shows_an_execution_and_its_steps() {
         {"endedAt":{"S":"2023-11-14T22:13:20.000Z"},"endedMs":{"N":"1700000000000"},"error":{"S":"it has 2 parts after the prefix, not TENANT/TABLE/EXPORT_VERSION/FILE.gz"},"execution":{"S":"imports/t/lost.gz"},"input":{"M":{"bucket":{"S":"imports"},"key":{"S":"t/lost.gz"}}},"status":{"S":"MISPLACED"},"table":{"S":"misplaced"}}"#]].assert_eq(&json);
 }
 
+#[test]
+fn keys_whose_hashes_collide_are_told_apart_from_the_delta_to_the_target_wherever_the_machine_stops() {
+    // All keys collide, and a few.
+    for hash_mask in [0, 0x8000_0001] {
+        for pieces in 0..8 {
+            let mut machine = Machine::new(8);
+            machine.settings.hash_mask = hash_mask;
+            machine.crash();
+            machine.upload(&key("t/x", "V1"), &export(&rows("a=1 b=2 c=3 d=4")));
+            machine.settle();
+            machine.upload(&key("t/x", "V2"), &export(&rows("a=1 b=9 e=3 d=4 f=4")));
+            machine.engine().register().expect("registered");
+            {
+                let mut work = machine.begin().expect("its turn");
+                let _ = (0..pieces).all(|_| work.step().is_ok());
+            }
+            machine.crash();
+            machine.settle();
+            let last = rows("a=1 b=9 d=4 e=3 f=4");
+            assert_eq!(machine.target(), last);
+            machine.check("t/x", &last);
+            assert_eq!(machine.operations("t/x")[4..], OF_SECOND, "{hash_mask:x}, after {pieces} pieces");
+        }
+    }
+}
+
+const OF_SECOND: [&str; 4] = ["V2 0 UPDATE b 9", "V2 1 INSERT e 3", "V2 2 INSERT f 4", "V2 3 DELETE c -"];
+
 /// What becomes of a first export of these texts, with a target whose column `n` is a number.
 fn check(texts: &[&[u8]], expected: Expect) {
     let machine = Machine::new(3);

@@ -2,8 +2,9 @@
 
 use super::{Machine, binding, export, finish, key, rows};
 use crate::{
-    Binding, Complete, ExportFile, FILES_MAX, Status,
+    Binding, Complete, Execution, ExportFile, FILES_MAX, Status,
     rules::{self, Arrival, Known, LIVE_MAX, Verdict},
+    table::HISTORY_MAX,
 };
 use db::{Op, Write};
 use item::{Item, Key, KeyValue, Origin, Value};
@@ -278,6 +279,40 @@ fn bindings_that_make_no_sense_are_refused_as_a_whole() {
     };
     machine.engine().bind(std::slice::from_ref(&all)).expect("bound");
     assert_eq!(machine.engine().bindings()[0].1, all, "it reads back as it was written");
+}
+
+#[test]
+fn a_thousand_versions_that_came_to_their_end_are_known_and_the_registry_shows_all() {
+    let machine = Machine::new(12);
+    upload(&machine, "V0000", "a=1");
+    machine.settle();
+    let table = machine.table("t/x");
+    for at in 1..=HISTORY_MAX {
+        let settled = table.change(machine.db(), |draft| {
+            let version = format!("V{at:04}");
+            draft.put(Execution { status: Status::Rejected, ..Execution::new(&version, draft.now_ms) });
+            Ok(())
+        });
+        settled.expect("committed");
+    }
+    let known = table.done(machine.db()).expect("reads");
+    assert_eq!((known.len(), &*known[0].version), (HISTORY_MAX, "V0001"), "the oldest one went");
+    assert!(machine.registered("t/x").iter().any(|line| line == "V0000 SUCCEEDED"), "the registry goes on showing it");
+    // Several at once.
+    let settled = table.change(machine.db(), |draft| {
+        for version in ["V2001", "V2002", "V2003"] {
+            draft.put(Execution { status: Status::Refused, ..Execution::new(version, draft.now_ms) });
+        }
+        Ok(())
+    });
+    settled.expect("committed");
+    let known = table.done(machine.db()).expect("reads");
+    assert_eq!((known.len(), &*known[0].version), (HISTORY_MAX, "V0004"));
+    // One that is known already, once more: nobody has to go for it.
+    upload(&machine, "V1000", "a=1");
+    machine.settle();
+    assert_eq!(machine.status("V1000"), Status::Succeeded);
+    assert_eq!(table.done(machine.db()).expect("reads").len(), HISTORY_MAX);
 }
 
 #[test]

@@ -329,7 +329,7 @@ impl Running {
         self.meta.commits += 1;
         state.push((META.to_vec(), Some(self.meta.encode())));
         let table = self.table.id;
-        let rows = rows.into_iter().map(|(key, new)| Row { table, key, new }).collect();
+        let rows = rows.into_iter().map(|(key, new)| Row::folded(table, key, new)).collect();
         db.follower_commit(FollowerCommit {
             follower: self.id,
             expected: self.cursor,

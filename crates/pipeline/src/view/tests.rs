@@ -387,7 +387,7 @@ fn verification_finds_a_row_that_is_wrong_missing_or_too_many() {
     let forge = |text: &str, new: bool| {
         let row = item(text);
         let key = totals.spec.key.key_of(&row).expect("a key");
-        let row = db::Row { table: totals.id, key, new: new.then_some(row) };
+        let row = db::Row::folded(totals.id, key, new.then_some(row));
         let follower = FollowerId(totals.id.0);
         let at = lab.db.follower_cursor(follower);
         let upto = at.expect("a cursor");

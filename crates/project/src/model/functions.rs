@@ -35,21 +35,37 @@ pub struct Function {
     pub events: Events,
 }
 
-/// How events are tried that nobody waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of events that nobody waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Events {
-    /// Calls after the first one that failed: 0 to 2, 2 if left out.
-    pub retry_attempts: u32,
-    /// How old one may get before it is given up: 60 to 21,600, the latter if left out.
-    pub age_seconds: u32,
-    /// The ARN of what gets those that are given up: a queue, a topic or a bucket.
+    /// The ARN of the queue or topic that gets those that are given up, unless `invoke` names somebody.
     pub dead_letter: Option<String>,
+    /// `EventInvokeConfig`, if there is one: the function's own, or a resource.
+    pub invoke: Option<EventInvoke>,
 }
 
-impl Default for Events {
-    fn default() -> Events {
-        Events { retry_attempts: 2, age_seconds: 21_600, dead_letter: None }
-    }
+/// How events are tried, and whom their ends are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventInvoke {
+    /// Calls after the first one that failed: 0 to 2.
+    pub retry_attempts: Option<u32>,
+    /// How old one may get before it is given up: 60 to 21,600.
+    pub age_seconds: Option<u32>,
+    /// The ARN of what gets those that are given up: a queue, a topic or a bucket.
+    pub on_failure: Option<String>,
+    /// The ARN of what gets those that succeed: a queue or a topic.
+    pub on_success: Option<String>,
+}
+
+/// An `EventInvokeConfig` that is a resource by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventConfig {
+    /// Where it stands.
+    pub origin: Origin,
+    /// The name of the function.
+    pub function: String,
+    /// What it says.
+    pub invoke: EventInvoke,
 }
 
 /// What a function runs.

@@ -67,7 +67,7 @@ const NOT_NEEDED: [&str; 52] = [
 ];
 
 /// Types that do something on AWS and nothing here.
-const NOT_RUN: [&str; 64] = [
+const NOT_RUN: [&str; 63] = [
     "AWS::ApiGateway::*",
     "AWS::ApiGatewayV2::*",
     "AWS::AppSync::*",
@@ -98,7 +98,6 @@ const NOT_RUN: [&str; 64] = [
     "AWS::KinesisFirehose::*",
     "AWS::Lambda::Alias",
     "AWS::Lambda::CapacityProvider",
-    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Url",
     "AWS::Lambda::Version",

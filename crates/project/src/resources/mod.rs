@@ -38,12 +38,13 @@ pub(crate) struct ResourceType {
 }
 
 /// Every type that is created here.
-pub(crate) const TYPES: [&ResourceType; 12] = [
+pub(crate) const TYPES: [&ResourceType; 13] = [
     &table::TYPE,
     &simple_table::TYPE,
     &functions::serverless::TYPE,
     &functions::lambda::TYPE,
     &functions::mapping::TYPE,
+    &functions::event_config::TYPE,
     &schedules::rule::TYPE,
     &schedules::scheduler::TYPE,
     &parameter::TYPE,

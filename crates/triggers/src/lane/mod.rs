@@ -15,7 +15,7 @@ pub use park::{Amount, Parked, Wanted};
 pub use state::{Failure, State, Window};
 
 use crate::{
-    GaveUp, Settings,
+    GaveUp, Settings, event,
     limits::{self, DEPTH_MAX, PARK_RETRIES, WINDOW_GRACE_MS, WINDOW_STATE_BYTES_MAX},
     record::{KeyId, Record},
 };
@@ -99,20 +99,28 @@ pub enum Plan {
     },
 }
 
-/// Why records are given up; AWS's words, and one of ours.
+/// Why records are given up; AWS's words, and two of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
     RecursionDetected,
+    /// A record is larger than the largest event.
+    PayloadTooLarge,
 }
 
 impl Condition {
+    /// Whether a letter is kept even where nobody named a destination: what no setting asked to give up.
+    pub fn is_always_told(self) -> bool {
+        matches!(self, Condition::RecursionDetected | Condition::PayloadTooLarge)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
             Condition::RecordAgeExceeded => "RecordAgeExceeded",
             Condition::RecursionDetected => "RecursionDetected",
+            Condition::PayloadTooLarge => "PayloadTooLarge",
         }
     }
 }
@@ -175,6 +183,9 @@ impl Lane {
         if view.buffer[first].depth >= DEPTH_MAX {
             return Plan::GiveUp(batch, Condition::RecursionDetected);
         }
+        if self.is_too_large(view, &batch) {
+            return Plan::GiveUp(batch, Condition::PayloadTooLarge);
+        }
         if let Some(aged) = self.aged(view, &batch) {
             return Plan::GiveUp(aged, Condition::RecordAgeExceeded);
         }
@@ -228,6 +239,15 @@ impl Lane {
             Some(young) => Some(batch.before(young)),
             None => Some(batch.clone()),
         }
+    }
+
+    /// Whether no call can be made with the batch: its one record is larger than an event may be.
+    fn is_too_large(&self, view: View<'_>, batch: &Batch) -> bool {
+        let [only] = batch.members[..] else { return false };
+        let window = self.rules.window_ms > 0;
+        let state = self.state.window.as_ref().map_or(0, |window| window.state.len());
+        let around = if window { limits::ENVELOPE_BYTES + state } else { event::ENVELOPE_BYTES };
+        around + view.buffer[only].event.len() > limits::PAYLOAD_BYTES_MAX
     }
 
     /// Whether the batch failed as often as it may.

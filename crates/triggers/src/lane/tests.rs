@@ -200,9 +200,12 @@ fn a_batch_that_is_not_full_waits_for_its_window_from_its_first_record_on() {
 }
 
 #[test]
-fn batches_do_not_grow_past_what_a_call_carries_but_one_record_always_goes() {
-    let mut log = records(1..=4);
-    log[0].event = vec![b'x'; 7 << 20];
+fn batches_do_not_grow_past_what_a_call_carries_and_a_record_that_none_carries_is_given_up() {
+    let mut log = records(0..=4);
+    log[0].seq = Seq(5);
+    log.rotate_left(1);
+    log[4].event = vec![b'x'; (6 << 20) - event::ENVELOPE_BYTES + 1];
+    log[0].event = vec![b'x'; (6 << 20) - event::ENVELOPE_BYTES];
     log[1].event = vec![b'x'; 4 << 20];
     log[2].event = vec![b'x'; 3 << 20];
     check(
@@ -213,6 +216,7 @@ fn batches_do_not_grow_past_what_a_call_carries_but_one_record_always_goes() {
         100000 call [1]
         100000 call [2]
         100000 call [3, 4]
+        100000 give up [5] PayloadTooLarge
         100000 Gather { until_ms: None }
     "#]],
     );

@@ -359,7 +359,9 @@ impl Task {
     async fn give_up(&mut self, batch: &Batch, condition: Condition) -> Result<Amount, Halted> {
         let mapping = Arc::clone(&self.live.borrow().mapping);
         let mut side = Side::default();
-        if mapping.settings.on_failure.is_some() || condition == Condition::RecursionDetected {
+        let is_wanted = mapping.settings.on_failure.is_some() || condition.is_always_told();
+        // What tells of a recursion calls nobody, and leaves no letter either: it is the letter.
+        if is_wanted && self.at.buffer[batch.members[0]].depth < limits::DEPTH_LAST {
             side.letters = vec![Arc::new(self.letter(batch, condition))];
             self.lane.state.counts.dead_letters += 1;
         }

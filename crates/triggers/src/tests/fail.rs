@@ -219,6 +219,33 @@ fn records_that_functions_feed_to_themselves_are_noticed_and_put_aside_after_six
 }
 
 #[test]
+fn a_function_whose_letters_call_it_again_is_stopped() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(|_| Reply::Raise("no"));
+    let life = Life::start(dir.path(), &script);
+    let stream = Some(StreamViewType::KeysOnly);
+    life.db.create_table(TableSpec { stream, ..TableSpec::new(DEAD_LETTERS, post::key()) }).wait().expect("created");
+    let wanted = |s: &mut Settings| (s.retry_attempts, s.on_failure) = (Some(0), Some(QUEUE.to_owned()));
+    let uuid = life.feed(DEAD_LETTERS, settings(wanted));
+    let key = Key { partition: KeyValue::S(QUEUE.to_owned()), sort: Some(KeyValue::S("first".to_owned())) };
+    let table = life.db.table(DEAD_LETTERS).expect("created");
+    let item = table.spec.key.attributes(&key);
+    let write = Write { table: table.id, key, op: Op::Put(item), condition: None, origin: Origin::Client };
+    life.db.write(write, None).wait().expect("written");
+    life.until("the last letter is passed", |life| {
+        let lanes = life.status(&uuid).lanes;
+        lanes.iter().any(|lane| lane.gave_up.as_ref().is_some_and(|gave_up| gave_up.condition == "RecursionDetected"))
+    });
+    let status = life.settle(&uuid);
+    let depths: Vec<u8> = script.calls().iter().map(|call| call.depth).collect();
+    assert_eq!((depths.first(), depths.last()), (Some(&0), Some(&(DEPTH_MAX - 1))));
+    assert_eq!(status.recursion_depth, Some(DEPTH_MAX - 1), "it was noticed");
+    let told = status.counts.dead_letters;
+    life.nudge();
+    assert_eq!(life.settle(&uuid).counts.dead_letters, told, "no letter tells of the last letter");
+}
+
+#[test]
 fn a_chain_of_functions_is_no_loop() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = Script::new(|_| fine());

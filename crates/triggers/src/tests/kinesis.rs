@@ -1,7 +1,7 @@
 //! Triggers on Kinesis streams: what differs from tables' streams.
 
 use super::*;
-use ::kinesis::RETENTION_HOURS;
+use ::kinesis::{RECORD_KIB_MAX, RETENTION_HOURS};
 use expect_test::expect;
 use std::collections::BTreeMap;
 
@@ -246,6 +246,31 @@ fn records_that_functions_feed_to_themselves_are_put_aside_after_sixteen_rounds(
     let depths: Vec<u8> = script.calls().iter().map(|call| call.depth).collect();
     assert_eq!(depths, [1, 15]);
     assert_eq!(text(&life.some_letters(2)[0], "condition"), "RecursionDetected");
+}
+
+#[test]
+fn a_record_that_no_event_has_room_for_is_given_up_at_once_and_the_others_go_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = Script::new(|_| fine());
+    let life = Life::start(dir.path(), &script);
+    let definition = Definition { record_kib: RECORD_KIB_MAX, ..Definition::new("deltas") };
+    life.streams().create(&definition).expect("created");
+    life.put("deltas", "a1");
+    // As base64 it is a third longer.
+    life.put_data("deltas", "b", &vec![b'x'; 5 << 20], Origin::Client);
+    life.put_data("deltas", "c", &vec![b'x'; 4 << 20], Origin::Client);
+    life.put("deltas", "d1");
+    // Nothing is said of retries, of ages, or of whom to tell.
+    let uuid = life.feed("deltas", Settings::default());
+    let status = life.settle(&uuid);
+    assert_eq!((status.counts.given_up, status.counts.errors, status.counts.delivered), (1, 0, 3));
+    assert!(script.calls().iter().all(|call| call.event.to_string().len() <= 6 << 20));
+    let letters = life.letters();
+    let head = letters.iter().find(|letter| letter.get("condition").is_some()).expect("a letter");
+    assert_eq!(text(head, "condition"), "PayloadTooLarge");
+    // 5 MB as base64, in items of 350 KB.
+    let parts = letters.iter().find_map(|letter| letter.get("parts")).expect("it is long");
+    assert_eq!(parts, &Value::N(20u64.into()), "the letter has the whole record");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::name;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::field::Report;
 use crate::model::{
-    Bucket, BucketTrigger, KinesisStream, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger,
+    Bucket, BucketTrigger, EventConfig, KinesisStream, Origin, Project, Schedule, ScheduleKind, Source, Table, Trigger,
 };
 use crate::scope::Scope;
 use crate::suggest::{did_you_mean, nearest};
@@ -24,6 +24,8 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
     project.triggers.retain(|trigger| there(&trigger.origin, "FunctionName", &trigger.function));
     project.schedules.retain(|schedule| there(&schedule.origin, target_property(schedule), &schedule.function));
     project.bucket_triggers.retain(|trigger| there(&trigger.origin, "Function", &trigger.function));
+    project.event_configs.retain(|config| there(&config.origin, "FunctionName", &config.function));
+    event_configs(project, scope.report);
     for trigger in &project.bucket_triggers {
         bucket(trigger, &project.buckets, scope.report);
     }
@@ -32,6 +34,20 @@ pub(crate) fn check(scope: &Scope<'_>, project: &mut Project) {
     }
     twice(&project.triggers, scope.report);
     unique_names(project, scope.report);
+}
+
+/// Gives functions what resources of their own say of their events; each can have it once.
+fn event_configs(project: &mut Project, report: &Report) {
+    for EventConfig { origin, function: name, invoke } in std::mem::take(&mut project.event_configs) {
+        let function = project.functions.iter_mut().find(|function| function.name == name);
+        let function = function.expect("it was looked for");
+        if function.events.invoke.is_some() {
+            let message = format!("the function {name} has an EventInvokeConfig already");
+            report.push(origin.error("FunctionName", message).with_help("leave one of them out"));
+            continue;
+        }
+        function.events.invoke = Some(invoke);
+    }
 }
 
 /// The property that names a schedule's function.

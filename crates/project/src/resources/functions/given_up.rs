@@ -1,35 +1,74 @@
-//! What becomes of an event that nobody waits for and that the function fails: how often it is tried, how old it may get,
-//! and where it goes then. SAM and CloudFormation name the queue differently; the rest only SAM has on a function.
+//! What becomes of an event that nobody waits for: how often it is tried where the function fails it, how old it may get,
+//! and whom its end is told. SAM and CloudFormation name the queue differently; of the rest SAM has a property of the
+//! function, CloudFormation a resource.
 
 use crate::field::{Field, short};
-use crate::model::Events;
+use crate::model::{EventInvoke, Events};
 use crate::resources::name::physical;
 use crate::scope::{Resource, Scope};
 use crate::yaml::Value;
 
-/// Why nothing of an event that is given up remains.
-const NOWHERE: &str = "not run here: events that are given up go nowhere";
+const SETTINGS: [&str; 3] = ["DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"];
+
+/// One of the two ends of an event.
+struct End {
+    /// The property that says whom it is told.
+    property: &'static str,
+    /// What of it goes nowhere if nobody is told.
+    nowhere: &'static str,
+    /// Services whose ARNs it may name, and what they are.
+    services: &'static [&'static str],
+    /// Services that are told on AWS and not here.
+    elsewhere: &'static [&'static str],
+    kinds: &'static str,
+    help: &'static str,
+}
+
+const FAILURE: End = End {
+    property: "OnFailure",
+    nowhere: "not run here: events that are given up go nowhere",
+    services: &["sqs", "sns", "s3"],
+    elsewhere: &["events", "lambda"],
+    kinds: "a queue, a topic or a bucket",
+    help: "a queue or a topic takes them, for which the table dead_letters stands; so does a bucket",
+};
+
+const SUCCESS: End = End {
+    property: "OnSuccess",
+    nowhere: "not run here: what a function answers to an event goes nowhere",
+    services: &["sqs", "sns"],
+    elsewhere: &["events", "lambda"],
+    kinds: "a queue or a topic",
+    help: "a queue or a topic takes it, for which the table dead_letters stands",
+};
 
 pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, function: &Field<'_>) -> Events {
-    let default = Events::default();
     let queue = function.get("DeadLetterQueue").or_else(|| function.get("DeadLetterConfig"));
-    let dead_letter = queue.as_ref().and_then(dead_letter);
-    let known = ["DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"];
-    let Some(config) = function.get("EventInvokeConfig").filter(|config| config.only(&known)) else {
-        return Events { dead_letter, ..default };
+    let config = function.get("EventInvokeConfig").filter(|config| config.only(&SETTINGS));
+    let events = Events {
+        dead_letter: queue.as_ref().and_then(dead_letter),
+        invoke: config.map(|config| invoke(scope, resource, &config)),
     };
-    let number = |key: &str, least, most, default| {
-        let number = config.get(key).and_then(|field| field.integer(least, most));
-        number.map_or(default, |number| u32::try_from(number).expect("a limit of Lambda"))
-    };
-    let on_failure = config.get("DestinationConfig").and_then(|field| on_failure(scope, resource, &field));
-    if let (Some(_), Some(queue)) = (&on_failure, &queue) {
+    let is_told = events.invoke.as_ref().is_some_and(|invoke| invoke.on_failure.is_some());
+    if let (true, Some(queue)) = (is_told, &queue) {
         queue.warning("not run here: a queue beside OnFailure", Some("events that are given up go to OnFailure only"));
     }
-    Events {
-        retry_attempts: number("MaximumRetryAttempts", 0, 2, default.retry_attempts),
-        age_seconds: number("MaximumEventAgeInSeconds", 60, 21_600, default.age_seconds),
-        dead_letter: on_failure.or(dead_letter),
+    events
+}
+
+/// What the settings of a function's events say.
+pub(super) fn invoke(scope: &Scope<'_>, resource: &Resource<'_>, config: &Field<'_>) -> EventInvoke {
+    let number = |key: &str, least, most| {
+        let number = config.get(key).and_then(|field| field.integer(least, most));
+        number.map(|number| u32::try_from(number).expect("a limit of Lambda"))
+    };
+    let ends = config.get("DestinationConfig").filter(|ends| ends.only(&[FAILURE.property, SUCCESS.property]));
+    let told = |end: &End| ends.as_ref().and_then(|ends| destination(scope, resource, ends, end));
+    EventInvoke {
+        retry_attempts: number("MaximumRetryAttempts", 0, 2),
+        age_seconds: number("MaximumEventAgeInSeconds", 60, 21_600),
+        on_failure: told(&FAILURE),
+        on_success: told(&SUCCESS),
     }
 }
 
@@ -41,51 +80,48 @@ fn dead_letter(queue: &Field<'_>) -> Option<String> {
     if let Some(kind) = queue.get("Type") {
         kind.one_of(&[("SQS", ()), ("SNS", ())])?;
     }
-    arn(&queue.require("TargetArn")?, &["sqs", "sns"], "a queue or a topic")
+    let queues = End { services: &["sqs", "sns"], elsewhere: &[], kinds: "a queue or a topic", ..FAILURE };
+    arn(&queue.require("TargetArn")?, &queues)
 }
 
-fn on_failure(scope: &Scope<'_>, resource: &Resource<'_>, field: &Field<'_>) -> Option<String> {
-    if !field.only(&["OnFailure", "OnSuccess"]) {
-        return None;
-    }
-    if let Some(success) = field.get("OnSuccess") {
-        success.warning("not run here: OnSuccess", Some("what a function answers to an event goes nowhere"));
-    }
-    let failure = field.get("OnFailure").filter(|failure| failure.only(&["Destination", "Type"]))?;
+fn destination(scope: &Scope<'_>, resource: &Resource<'_>, ends: &Field<'_>, end: &End) -> Option<String> {
+    let told = ends.get(end.property).filter(|told| told.only(&["Destination", "Type"]))?;
     let kinds = ["SQS", "SNS", "Lambda", "EventBridge", "S3Bucket"].map(|kind| (kind, kind));
-    let kind = failure.get("Type").map(|kind| kind.one_of(&kinds).ok_or(())).transpose().ok()?;
+    let kind = told.get("Type").map(|kind| kind.one_of(&kinds).ok_or(())).transpose().ok()?;
     if let Some("Lambda" | "EventBridge") = kind {
-        failure.warning(
-            NOWHERE,
-            Some("a queue or a topic takes them, for which the table dead_letters stands; so does a bucket"),
-        );
+        told.warning(end.nowhere, Some(end.help));
         return None;
     }
-    match (failure.get("Destination"), kind) {
-        (Some(destination), _) => arn(&destination, &["sqs", "sns", "s3"], "a queue, a topic or a bucket"),
+    match (told.get("Destination"), kind) {
+        (Some(destination), _) => arn(&destination, end),
         // SAM makes one.
         (None, Some(kind @ ("SQS" | "SNS"))) => {
-            let id = format!("{}EventInvokeConfigOnFailure", resource.logical_id);
+            let id = format!("{}EventInvokeConfig{}", resource.logical_id, end.property);
             Some(scope.arn(&kind.to_lowercase(), &physical(&scope.stack_name, &id, 80)))
         }
         (None, _) => {
-            failure.error("`Destination` is missing");
+            told.error("`Destination` is missing");
             None
         }
     }
 }
 
-/// The ARN of something that takes what is given up.
-fn arn(at: &Field<'_>, services: &[&str], kinds: &str) -> Option<String> {
+/// The ARN of something that is told.
+fn arn(at: &Field<'_>, end: &End) -> Option<String> {
     if let Value::Away(why) = &at.node.value {
-        at.warning(format!("{NOWHERE}: {why}"), None);
+        at.warning(format!("{}: {why}", end.nowhere), None);
         return None;
     }
     let arn = at.name()?;
-    if !services.contains(&arn.split(':').nth(2).unwrap_or_default()) {
-        let message = format!("expected the ARN of {kinds}, found `{}`", short(&arn));
-        at.error_help(message, "for instance !GetAtt Queue.Arn");
-        return None;
+    let service = arn.split(':').nth(2).unwrap_or_default();
+    if end.services.contains(&service) {
+        return Some(arn);
     }
-    Some(arn)
+    if end.elsewhere.contains(&service) {
+        at.warning(end.nowhere, Some(end.help));
+    } else {
+        let message = format!("expected the ARN of {}, found `{}`", end.kinds, short(&arn));
+        at.error_help(message, "for instance !GetAtt Queue.Arn");
+    }
+    None
 }

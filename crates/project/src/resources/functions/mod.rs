@@ -1,11 +1,13 @@
 //! Functions and what calls them for changes of data. `serverless` and `lambda` are the two types of resources that are
 //! functions; `events` reads what stands under a SAM function's Events (`bucket_events` those of buckets), `mapping` the resource that is a trigger by
 //! itself, `stream` the settings that both have; `connect` checks in the end that functions and tables are there. Here
-//! is what the two types of functions share, `given_up` what becomes of events that they fail.
+//! is what the two types of functions share, `given_up` what becomes of events that nobody waits for, `event_config` the
+//! resource that says so by itself.
 
 pub(super) mod bucket_events;
 mod code;
 pub(crate) mod connect;
+pub(super) mod event_config;
 pub(super) mod events;
 mod given_up;
 pub(crate) mod globals;
