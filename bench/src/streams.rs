@@ -56,6 +56,8 @@ pub fn run(config: &Config) -> Result<()> {
     let rate = setup::fill(&server, "loud", others / 2..others)?;
     Report::figures(&format!("Streams: {others} records of one table, 10 of another"));
     Report::figure("filling by BatchWriteItem", rate, "items/s", None);
+    // The server has closed the one before: filling may take minutes.
+    let mut client = server.client()?;
 
     let mut times = Vec::new();
     for _ in 0..20 {
