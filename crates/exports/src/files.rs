@@ -91,9 +91,11 @@ impl Files {
 
     /// Removes the files of a table that nobody refers to.
     pub fn sweep(&self, db: &Db, table: &Table) -> Result<(), Error> {
-        let folder = self.folder(table);
+        // Listed before it is asked who refers to them: the next execution may be at work already, and a try is committed
+        // before its files are made.
+        let found = list(&self.folder(table))?;
         let (names, attempts) = referred(db, table)?;
-        for path in list(&folder)? {
+        for path in found {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let attempt = name.split('.').next().unwrap_or_default();
             if !names.contains(&name) && !attempts.contains(attempt) {
@@ -126,13 +128,14 @@ impl Files {
 fn referred(db: &Db, table: &Table) -> Result<(HashSet<String>, HashSet<String>), Error> {
     let locals = |files: &[ExportFile]| files.iter().map(|file| file.local.clone()).collect::<Vec<_>>();
     let (mut names, mut attempts) = (HashSet::new(), HashSet::new());
-    if let Some(base) = table.head(db)?.base {
-        names.extend(locals(&base.files));
-        names.insert(base.state);
-    }
     for execution in table.live(db)? {
         names.extend(locals(&execution.files));
         attempts.extend(execution.attempt);
+    }
+    // After those under way: what ends in between is found here.
+    if let Some(base) = table.head(db)?.base {
+        names.extend(locals(&base.files));
+        names.insert(base.state);
     }
     Ok((names, attempts))
 }
