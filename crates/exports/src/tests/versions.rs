@@ -4,7 +4,7 @@ use super::{Machine, binding, export, finish, key, rows};
 use crate::{
     Binding, Complete, Execution, ExportFile, FILES_MAX, Status,
     rules::{self, Arrival, Known, LIVE_MAX, Verdict},
-    table::HISTORY_MAX,
+    table::{HISTORY_MAX, Table},
 };
 use db::{Op, Write};
 use item::{Item, Key, KeyValue, Origin, Value};
@@ -279,6 +279,26 @@ fn bindings_that_make_no_sense_are_refused_as_a_whole() {
     };
     machine.engine().bind(std::slice::from_ref(&all)).expect("bound");
     assert_eq!(machine.engine().bindings()[0].1, all, "it reads back as it was written");
+}
+
+#[test]
+fn a_sweep_leaves_the_files_of_whoever_is_at_work() {
+    let machine = Machine::new(13);
+    let versions: Vec<String> = (0..100).map(|at| format!("V{at:04}")).collect();
+    std::thread::scope(|scope| {
+        let importing = scope.spawn(|| {
+            for (at, version) in versions.iter().enumerate() {
+                upload(&machine, version, &format!("a={at}"));
+                machine.settle();
+            }
+        });
+        while !importing.is_finished() {
+            Table::all(machine.db()).iter().for_each(|table| machine.engine().sweep(table));
+        }
+    });
+    for version in versions {
+        assert_eq!(machine.status(&version), Status::Succeeded, "{version}");
+    }
 }
 
 #[test]
