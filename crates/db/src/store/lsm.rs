@@ -87,7 +87,6 @@ struct Core {
     readers: Arc<Readers>,
     active: Mutex<Active>,
     buffer_bytes: u64,
-    applied: AtomicU64,
     /// As [`Work::runs`], to look at without the lock.
     runs: AtomicUsize,
     /// While writers are slowed down: the size of the active buffer at which they wait next.
@@ -182,7 +181,6 @@ impl Lsm {
             active.insert(InternalValue::from_components(put.key.0.clone(), value, put.seq.0 + SHIFT, kind));
         }
         active.take_out_stale(&self.core.readers);
-        self.core.applied.fetch_max(newest, Ordering::AcqRel);
         self.core.newest.begin(newest);
         batch.0.drain(..).for_each(|put| self.core.newest.put(put.key, put.value, put.seq.0));
     }
@@ -234,7 +232,7 @@ impl Lsm {
     pub(super) fn rotate(&self) {
         let core = &self.core;
         let mut active = core.active();
-        let newest = core.applied.load(Ordering::Acquire).max(core.readers.head());
+        let newest = core.newest.applied().max(core.readers.head());
         // Groups that are in the log and nowhere else leave no row, and move the mark all the same: up to there the log
         // may be trimmed.
         if active.buffer.is_empty() && newest < core.marked().max(1) {
@@ -373,11 +371,10 @@ impl Core {
         Ok(Core {
             active: Mutex::new(Active::new(tree.active_memtable())),
             cache,
-            newest: Newest::new(options.memory / 8),
+            newest: Newest::new(options.memory / 8, persisted.saturating_sub(1)),
             blobs: options.dir.join("blobs"),
             readers,
             buffer_bytes,
-            applied: AtomicU64::new(persisted.saturating_sub(1)),
             runs: AtomicUsize::new(tree.l0_run_count()),
             paced: AtomicU64::new(0),
             persisted: AtomicU64::new(persisted),

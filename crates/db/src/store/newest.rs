@@ -23,7 +23,7 @@ const OVERHEAD: usize = 160;
 
 pub(super) struct Newest {
     rows: Cache<Bytes, Row, Weight>,
-    /// The newest Seq of the batches that came in.
+    /// The newest Seq of the batches that came in, or that the engine had before them.
     applied: AtomicU64,
     /// How many came in.
     batches: AtomicU64,
@@ -54,10 +54,15 @@ fn row_bytes(key: &[u8], value: Option<&[u8]>) -> usize {
 pub(super) struct Stamp(u64);
 
 impl Newest {
-    pub(super) fn new(bytes: usize) -> Newest {
+    pub(super) fn new(bytes: usize, applied: u64) -> Newest {
         // An estimate only: most items have a few hundred bytes.
         let rows = Cache::with_weighter(bytes / 512, bytes as u64, Weight);
-        Newest { rows, applied: AtomicU64::new(0), batches: AtomicU64::new(0) }
+        Newest { rows, applied: AtomicU64::new(applied), batches: AtomicU64::new(0) }
+    }
+
+    /// The newest Seq that was applied.
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -82,7 +87,7 @@ impl Newest {
         let key: Bytes = key.into();
         let GuardResult::Guard(place) = self.rows.get_value_or_guard(&key, Some(Duration::ZERO)) else { return };
         // A batch of which this knows nothing yet will find the place taken, and put its own row there.
-        if self.applied.load(Ordering::Acquire) <= at.0 && self.stamp().0 == stamp.0 {
+        if self.applied() <= at.0 && self.stamp().0 == stamp.0 {
             // A copy: the value may share its bytes with a whole block of a table.
             let row = Row { since: at.0, value: Some(Bytes::from(&**value)) };
             // Refused where a batch was faster: its row is newer.
@@ -126,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_known_holds_from_its_seq_on_and_older_readers_are_sent_on() {
-        let newest = Newest::new(1 << 20);
+        let newest = Newest::new(1 << 20, 0);
         assert_eq!(get(&newest, 9), None);
         apply(&newest, "five", 5);
         assert_eq!((get(&newest, 4), get(&newest, 5)), (None, Some(Some(value("five")))));
@@ -137,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_a_reader_found_is_kept_unless_a_batch_came_in_meanwhile() {
-        let newest = Newest::new(1 << 20);
+        let newest = Newest::new(1 << 20, 0);
         newest.begin(5);
         let stamp = newest.stamp();
         // Read before the newest batch, at the Seq before it.
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn long_rows_are_not_kept_and_leave_nothing_older_behind() {
-        let newest = Newest::new(1 << 20);
+        let newest = Newest::new(1 << 20, 0);
         apply(&newest, "short", 1);
         apply(&newest, &"x".repeat(ROW_BYTES_MAX), 2);
         assert_eq!(get(&newest, 2), None);
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn it_stays_within_its_bytes() {
-        let newest = Newest::new(64 << 10);
+        let newest = Newest::new(64 << 10, 0);
         newest.begin(1);
         (0..10_000_u32).for_each(|n| newest.put(n.to_be_bytes()[..].into(), Some(value("some value")), 1));
         assert!((32 << 10..=64 << 10).contains(&newest.bytes()), "{}", newest.bytes());
