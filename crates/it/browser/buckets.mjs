@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chromium } from "playwright-core";
+import { follow, launch, newPage } from "./pages.mjs";
 
 const url = process.env.STREAMFOLD_URL ?? "http://localhost:8000";
 const timeout = 20_000;
@@ -21,20 +21,10 @@ describe("the pages of buckets", () => {
   let list;
   const complaints = [];
 
-  async function open(path) {
-    const opened = await browser.newPage();
-    opened.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(`${path}: ${message.text()}`); });
-    opened.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
-    await opened.goto(url + path);
-    await opened.locator('#link[data-state="live"]').waitFor();
-    return opened;
-  }
+  const open = async (path) => follow(await newPage(browser, path, complaints), url + path);
 
   before(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    });
+    browser = await launch();
     list = await open("/buckets");
   });
 

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chromium } from "playwright-core";
+import { follow, launch, newPage } from "./pages.mjs";
 
 const url = process.env.STREAMFOLD_URL ?? "http://localhost:8000";
 const picture = process.env.STREAMFOLD_SCREENSHOT;
@@ -62,15 +62,9 @@ describe("the votes dashboard", () => {
   const start = {};
 
   before(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    });
-    page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
-    page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(message.text()); });
-    page.on("pageerror", (error) => complaints.push(error.message));
-    await page.goto(`${url}/dashboards/votes`);
-    await page.locator('#link[data-state="live"]').waitFor();
+    browser = await launch();
+    page = await newPage(browser, "/dashboards/votes", complaints, { viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+    await follow(page, `${url}/dashboards/votes`);
     await page.locator('main:not([data-state="waiting"])').waitFor();
     await page.evaluate(() => { window.neverReloaded = true; });
     start.total = await total(page);

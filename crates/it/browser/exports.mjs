@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { chromium } from "playwright-core";
+import { follow, launch, newPage } from "./pages.mjs";
 
 const url = process.env.STREAMFOLD_URL ?? "http://127.0.0.1:8000";
 const table = "tenant/test_table";
@@ -26,22 +26,14 @@ describe("the pages of exports", () => {
   const complaints = [];
 
   before(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    });
+    browser = await launch();
   });
 
   after(async () => { await browser?.close(); });
 
   /** A page that follows its feed. */
   async function open(path) {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(`${path}: ${message.text()}`); });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
-    await page.goto(url + path);
-    await page.locator('#link[data-state="live"]').waitFor();
-    return page;
+    return follow(await newPage(browser, path, complaints, { viewport: { width: 1440, height: 900 } }), url + path);
   }
 
   const execution = (page, version) => page.locator(`[data-execution="${table}/${version}"]`);

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chromium } from "playwright-core";
+import { follow, launch, newPage } from "./pages.mjs";
 
 const url = process.env.STREAMFOLD_URL ?? "http://127.0.0.1:8100";
 const indexing = "/triggers/a2b8d3c4-77aa-4e0f-8d11-4f6f1f2f3a22";
@@ -21,23 +21,16 @@ describe("the pages of functions", () => {
   const elsewhere = [];
 
   before(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    });
+    browser = await launch();
   });
 
   after(async () => { await browser?.close(); });
 
   /** A page that follows its feed. */
   async function open(path, options = {}) {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
-    page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(`${path}: ${message.text()}`); });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
+    const page = await newPage(browser, path, complaints, { viewport: { width: 1440, height: 900 }, ...options });
     page.on("request", (request) => { if (!request.url().startsWith(url)) elsewhere.push(request.url()); });
-    await page.goto(url + path);
-    await page.locator('#link[data-state="live"]').waitFor();
-    return page;
+    return follow(page, url + path);
   }
 
   it("moves the figures and charts of a function without a reload", async () => {

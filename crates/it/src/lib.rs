@@ -4,6 +4,7 @@
 pub mod client;
 pub mod exports;
 pub mod folder;
+pub mod killed;
 pub mod program;
 pub mod proxy;
 pub mod tools;
@@ -14,6 +15,16 @@ pub mod wait;
 #[must_use]
 pub fn long() -> bool {
     std::env::var_os("STREAMFOLD_LONG").is_some_and(|value| value == "1")
+}
+
+/// Files below a folder.
+///
+/// # Panics
+/// When it cannot be read.
+#[must_use]
+pub fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }
 
 /// Dice whose seed is printed, so that a failing run can be repeated with `STREAMFOLD_SEED`.

@@ -1,18 +1,13 @@
 //! Kill -9 in the midst of uploads, again and again in one data directory: every object that was acknowledged is there and
 //! whole, none is there in part, and no bytes stay that nobody has.
 
-use it::{client::Client, program::Run, wait::until};
-use std::{
-    collections::BTreeMap,
-    io,
-    path::Path,
-    sync::{
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-        mpsc,
-    },
-    thread,
-    time::Duration,
+use it::{
+    client::{Client, Failed},
+    files, killed,
+    program::Run,
+    wait::until,
 };
+use std::{collections::BTreeMap, io, path::Path, sync::atomic::AtomicBool, time::Duration};
 
 const WRITERS: usize = 4;
 /// Keys of a writer: few, so that most uploads replace something.
@@ -119,48 +114,12 @@ fn in_parts(client: &mut Client, path: &str, body: &[u8]) -> io::Result<()> {
 
 /// Writes from all sides until so many changes were acknowledged, then kills the program in the midst of the others.
 fn round_until_killed(folder: &Path, writers: &mut [Writer], enough: u64) {
-    let program = serve(folder);
-    let port = program.port;
-    let acknowledged = AtomicU64::new(0);
-    let killed = AtomicBool::new(false);
-    let (sender, reached) = mpsc::channel();
-    thread::scope(|scope| {
-        for writer in writers {
-            let (acknowledged, killed, sender) = (&acknowledged, &killed, sender.clone());
-            scope.spawn(move || {
-                let mut client = Client::new(port);
-                loop {
-                    match writer.step(&mut client) {
-                        Ok(()) if acknowledged.fetch_add(1, SeqCst) + 1 == enough => {
-                            sender.send(()).expect("the round waits for this");
-                        }
-                        Ok(()) => {}
-                        Err(_) if killed.load(SeqCst) => return,
-                        Err(error) => panic!("a change failed though nothing was killed: {error}"),
-                    }
-                }
-            });
-        }
-        reached.recv().expect("the writers get there");
-        killed.store(true, SeqCst);
-        program.kill();
-    });
+    let step = |writer: &mut Writer, client: &mut Client| writer.step(client).map_err(Failed::Broken);
+    killed::in_the_midst(serve(folder), &AtomicBool::new(false), writers, enough, step, || ());
 }
 
 fn serve(folder: &Path) -> it::program::Program {
     Run::new(&["serve", "--port", "0", "--data"]).arg(folder).start()
-}
-
-/// Bytes on disk, in files of objects and parts.
-fn files(folder: &Path) -> usize {
-    let mut count = 0;
-    let mut folders = vec![folder.join("objects")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-            if entry.path().is_dir() { folders.push(entry.path()) } else { count += 1 }
-        }
-    }
-    count
 }
 
 /// Aborts what a kill interrupted.
@@ -190,6 +149,8 @@ fn objects_that_were_acknowledged_are_there_whole_when_the_process_is_killed() {
         assert_eq!(client.shown("buckets")["buckets"][0]["objects"], there().count(), "nothing else is there");
         abort_all(&mut client);
         let with_bytes = there().filter(|version| !content(*version).is_empty()).count();
-        until("bytes that nobody has are gone", PATIENCE, || (files(folder.path()) == with_bytes).then_some(()));
+        until("bytes that nobody has are gone", PATIENCE, || {
+            (files(&folder.path().join("objects")) == with_bytes).then_some(())
+        });
     }
 }

@@ -2,7 +2,8 @@
 //! stream must add up to the table, and the totals to a recount.
 
 use it::{
-    client::{Client, Failed},
+    client::Client,
+    killed,
     program::Run,
     tools,
     votes::{self, Fold, Writer},
@@ -11,10 +12,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-        mpsc,
-    },
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
 };
 
@@ -60,31 +58,10 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
 /// Answers what a reader of the stream saw meanwhile.
 fn round_until_killed(folder: &Path, writers: &mut [Writer], fold: &Fold, enough: u64) -> Vec<Value> {
     let program = Run::up(folder).start();
-    let port = program.port;
-    let acknowledged = AtomicU64::new(0);
-    let killed = AtomicBool::new(false);
-    let (sender, reached) = mpsc::channel();
+    let (port, killed) = (program.port, AtomicBool::new(false));
     thread::scope(|scope| {
-        for writer in writers {
-            let (acknowledged, killed, sender) = (&acknowledged, &killed, sender.clone());
-            scope.spawn(move || {
-                let mut client = Client::new(port);
-                loop {
-                    match writer.step(&mut client) {
-                        Ok(()) if acknowledged.fetch_add(1, SeqCst) + 1 == enough => {
-                            sender.send(()).expect("the round waits for this");
-                        }
-                        Ok(()) => {}
-                        Err(Failed::Broken(_)) if killed.load(SeqCst) => return,
-                        Err(error) => panic!("a write failed though nothing was killed: {error}"),
-                    }
-                }
-            });
-        }
         let reader = scope.spawn(|| read_along(port, fold.after.clone(), &killed));
-        reached.recv().expect("the writers get there");
-        killed.store(true, SeqCst);
-        program.kill();
+        killed::in_the_midst(program, &killed, writers, enough, Writer::step, || ());
         reader.join().expect("the reader does not panic")
     })
 }

@@ -2,20 +2,12 @@
 
 use it::{
     client::{Client, Failed},
+    killed,
     program::{Program, Run},
     wait::until,
 };
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-        mpsc,
-    },
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool, time::Duration};
 
 const WRITERS: usize = 4;
 /// So many that filling an index takes a number of steps.
@@ -53,32 +45,11 @@ fn an_index_equals_its_table_whenever_the_process_is_killed() {
 
 /// Writes from all sides, makes or deletes an index meanwhile, and kills the program in the midst of it.
 fn round_until_killed(program: Program, dice: &mut fastrand::Rng) {
-    let port = program.port;
-    let (answered, killed) = (AtomicU64::new(0), AtomicBool::new(false));
-    let enough = dice.u64(50..400);
-    let (sender, reached) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..WRITERS {
-            let (answered, killed, sender, mut dice) = (&answered, &killed, sender.clone(), dice.fork());
-            scope.spawn(move || {
-                let mut client = Client::new(port);
-                loop {
-                    match step(&mut client, &mut dice) {
-                        Ok(()) if answered.fetch_add(1, SeqCst) + 1 == enough => {
-                            sender.send(()).expect("the round waits for this");
-                        }
-                        Ok(()) => {}
-                        Err(Failed::Broken(_)) if killed.load(SeqCst) => return,
-                        Err(error) => panic!("a write failed though nothing was killed: {error}"),
-                    }
-                }
-            });
-        }
-        reached.recv().expect("the writers get there");
-        change_index(&mut Client::new(port));
-        killed.store(true, SeqCst);
-        program.kill();
-    });
+    let (port, enough) = (program.port, dice.u64(50..400));
+    let mut writers: Vec<fastrand::Rng> = (0..WRITERS).map(|_| dice.fork()).collect();
+    let last = || change_index(&mut Client::new(port));
+    let step = |dice: &mut fastrand::Rng, client: &mut Client| step(client, dice);
+    killed::in_the_midst(program, &AtomicBool::new(false), &mut writers, enough, step, last);
 }
 
 fn step(client: &mut Client, dice: &mut fastrand::Rng) -> Result<(), Failed> {

@@ -146,14 +146,8 @@ fn nothing_is_nobodys(client: &mut Client, image: &Path) -> Result<(), String> {
         with_bytes += listed.values().filter(|listed| listed.size > 0).count();
     }
     let folder = image.join("data/objects");
-    until(&format!("{with_bytes} files of objects"), PATIENCE, || (files(&folder) == with_bytes).then_some(()));
+    until(&format!("{with_bytes} files of objects"), PATIENCE, || (it::files(&folder) == with_bytes).then_some(()));
     Ok(())
-}
-
-/// Files in a folder and those in it.
-fn files(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).expect("a folder can be read").flatten();
-    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }
 
 fn up(template: &Path, root: &Path) -> Run {
