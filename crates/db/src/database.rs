@@ -253,7 +253,7 @@ impl Db {
         Ok(())
     }
 
-    fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &Inner {
         &self.0.inner
     }
 

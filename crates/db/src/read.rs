@@ -130,7 +130,9 @@ fn malformed(error: DecodeError) -> Error {
 /// Reads at the head, again should the head have moved so far meanwhile that its versions are gone.
 pub(crate) fn at_head<T>(shared: &Shared, read: impl Fn(Seq) -> Result<T, store::Error>) -> Result<T, Error> {
     loop {
-        match read(shared.head.get()) {
+        // The store's, where snapshots begin too: the log's moves a moment later, and would show an earlier state than a
+        // range or a cursor that was read before.
+        match read(shared.store.head()) {
             Err(store::Error::Gone(_)) => {}
             answer => return answer.map_err(|error| Error::Read(error.to_string())),
         }

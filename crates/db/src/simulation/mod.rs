@@ -630,6 +630,23 @@ fn a_lone_write_is_committed_where_it_is_made_and_none_is_lost_among_many() {
 }
 
 #[test]
+fn what_a_range_showed_is_there_for_who_reads_next() {
+    let (world, store) = (World::new(3), SimStore::new());
+    let db = Db::open_stepped(Options::new("/data"), world.env(), &store).expect("opens");
+    // A group that is in the state already, and that the log does not show yet.
+    let (shared, follower) = (&db.inner().shared, FollowerId(9));
+    let seq = shared.head.get().next();
+    let mut batch = crate::store::Batch::new();
+    batch.put(crate::rows::state(follower, b"key"), b"value".to_vec(), seq);
+    shared.store.apply(&mut batch);
+    shared.store.set_head(seq);
+    assert!(db.head() < seq);
+    let expected = (b"key".to_vec(), b"value".to_vec());
+    assert_eq!(db.follower_states(follower, b"", 9).expect("reads"), std::slice::from_ref(&expected));
+    assert_eq!(db.follower_state(follower, b"key").expect("reads"), Some(expected.1));
+}
+
+#[test]
 fn nobody_waits_for_a_sequencer_that_panicked() {
     let dir = tempfile::tempdir().expect("a directory");
     let db = Db::open(Options { memory: 64 << 20, segment_bytes: 1 << 20, ..Options::new(dir.path()) }, Env::real())

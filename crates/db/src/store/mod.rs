@@ -220,6 +220,12 @@ impl Store {
         self.0.readers.set_head(head);
     }
 
+    /// Where new readers start.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        Seq(self.0.readers.head())
+    }
+
     /// The newest version with a Seq `<= at`. `at` is the head, or held by a [`Snapshot`].
     ///
     /// # Errors

@@ -297,7 +297,8 @@ fn a_sweep_leaves_the_files_of_whoever_is_at_work() {
         }
     });
     for version in versions {
-        assert_eq!(machine.status(&version), Status::Succeeded, "{version}");
+        let shown = machine.show("t/x", &version);
+        assert_eq!(shown.status, Status::Succeeded, "{version}: {:?}", shown.error);
     }
 }
 
