@@ -13,12 +13,16 @@
 //!   flush and carries its newest Seq.
 
 use super::{
-    Batch, Bytes, Error, Hook, Options, Pressure, RESERVED, Readers, Usage, Value, newest::Newest, readers::Needed,
+    Batch, Bytes, Error, Hook, Options, Pressure, RESERVED, Readers, Usage, Value,
+    filter::{Filter, Filters},
+    newest::Newest,
+    readers::Needed,
 };
 use item::Seq;
 use lsm_tree::{
     AbstractTree, AnyTree, BlobTree, Cache, Config, DescriptorTable, Guard, InternalValue, KvSeparationOptions,
     Memtable, SeqNo, Slice, ValueType, compaction::Leveled, config::PinningPolicy,
+    table::filter::standard_bloom::Builder as TableFilter,
 };
 use std::{
     collections::VecDeque,
@@ -83,6 +87,7 @@ struct Core {
     tree: BlobTree,
     cache: Arc<Cache>,
     newest: Newest,
+    filters: Filters,
     blobs: PathBuf,
     readers: Arc<Readers>,
     active: Mutex<Active>,
@@ -101,6 +106,7 @@ struct Core {
 /// The engine's current write buffer, held so that applying does not wait for the lock that a flush publishes under.
 struct Active {
     buffer: Arc<Memtable>,
+    filter: Arc<Filter>,
     bytes: u64,
     /// Rows of the buffer with a newer version in it, oldest overwrite first.
     stale: VecDeque<Stale>,
@@ -191,7 +197,7 @@ impl Lsm {
             return Ok(known);
         }
         let stamp = newest.stamp();
-        let found = self.core.tree.get(key, at_or_below(at))?.map(Bytes);
+        let found = self.core.search(key, at_or_below(at))?.map(Bytes);
         if let Some(value) = &found {
             newest.keep(key, value, at, stamp);
         }
@@ -240,7 +246,7 @@ impl Lsm {
         }
         active.insert(InternalValue::from_components(MARK, Slice::empty(), newest + SHIFT, ValueType::Value));
         let buffer = core.tree.rotate_memtable().expect("the mark is a row");
-        let sealed = std::mem::replace(&mut *active, Active::new(core.tree.active_memtable()));
+        let sealed = std::mem::replace(&mut *active, Active::new(core.tree.active_memtable(), core.filters.add()));
         core.paced.store(0, Ordering::Relaxed);
         core.work().sealed.push_back(Sealed { buffer, bytes: sealed.bytes, newest });
         core.changed.notify_all();
@@ -287,7 +293,8 @@ impl Lsm {
             disk_bytes: tree.disk_space(),
             buffer_bytes: sealed + active,
             cache_bytes: self.core.cache.size() + self.core.newest.bytes(),
-            pinned_bytes: (tree.pinned_filter_size() + tree.pinned_block_index_size()) as u64,
+            pinned_bytes: (tree.pinned_filter_size() + tree.pinned_block_index_size()) as u64
+                + self.core.filters.bytes(),
             tables: tree.table_count(),
             runs,
             blobs: tree.blob_file_count(),
@@ -368,8 +375,10 @@ impl Core {
         let AnyTree::Blob(tree) = tree else { unreachable!("values are kept apart") };
         let persisted = tree.get_highest_persisted_seqno().map_or(0, |seqno| seqno - SHIFT + 1);
         readers.start_at(persisted.saturating_sub(1));
+        let filters = Filters::new(buffer_bytes);
         Ok(Core {
-            active: Mutex::new(Active::new(tree.active_memtable())),
+            active: Mutex::new(Active::new(tree.active_memtable(), filters.add())),
+            filters,
             cache,
             newest: Newest::new(options.memory / 8, persisted.saturating_sub(1)),
             blobs: options.dir.join("blobs"),
@@ -387,6 +396,28 @@ impl Core {
 
     fn active(&self) -> MutexGuard<'_, Active> {
         self.active.lock().expect("inserting does not panic")
+    }
+
+    /// The newest version below a number, found in the tables alone where no write buffer can have it: most writes are of
+    /// keys that are in none, and searching the buffers was a quarter of the sequencer's time.
+    fn search(&self, key: &[u8], below: SeqNo) -> Result<Option<Slice>, Error> {
+        let hash = TableFilter::get_hash(key);
+        if self.filters.may_have(hash) {
+            return Ok(self.tree.get(key, below)?);
+        }
+        // After the filters: what left a buffer meanwhile is in these tables.
+        let version = self.tree.current_version();
+        let runs = version.iter_levels().flat_map(|level| level.iter());
+        for table in runs.filter_map(|run| run.get_for_key(key)) {
+            let Some(row) = table.get(key, below, hash)? else { continue };
+            return match row.key.value_type {
+                ValueType::Value => Ok(Some(row.value)),
+                ValueType::Tombstone | ValueType::WeakTombstone => Ok(None),
+                // The value lies apart; the engine knows where.
+                ValueType::Indirection => Ok(self.tree.get(key, below)?),
+            };
+        }
+        Ok(None)
     }
 
     /// One past the newest position that a sealed buffer or a table is marked with.
@@ -448,6 +479,7 @@ impl Core {
         self.readers.publish(&needed);
         self.wait_until_picked();
         self.tree.register_tables(&tables, blobs.as_deref(), None, &[sealed.buffer.id()], NOTHING)?;
+        self.filters.remove_oldest();
         self.persisted.fetch_max(sealed.newest + 1, Ordering::AcqRel);
         Ok(())
     }
@@ -555,14 +587,18 @@ fn row_bytes(key: &Slice, value: &Slice) -> u64 {
 }
 
 impl Active {
-    fn new(buffer: Arc<Memtable>) -> Self {
-        Active { buffer, bytes: 0, stale: VecDeque::new() }
+    fn new(buffer: Arc<Memtable>, filter: Arc<Filter>) -> Self {
+        Active { buffer, filter, bytes: 0, stale: VecDeque::new() }
     }
 
     /// Past the engine's own function, which does not tell what lies next to the new row.
     fn insert(&mut self, row: InternalValue) {
         self.bytes += row_bytes(&row.key.user_key, &row.value);
+        let first = self.filter.insert(TableFilter::get_hash(&row.key.user_key));
         let entry = self.buffer.items.insert(row.key, row.value);
+        if first {
+            return;
+        }
         let Some(next) = entry.next() else { return };
         if next.key().user_key == entry.key().user_key {
             let (seq, newer) = (next.key().seqno - SHIFT, entry.key().seqno - SHIFT);

@@ -5,6 +5,7 @@
 //! names the storage engine. It must not know what keys and values mean, nor the log: whoever owns the log applies
 //! groups after they are synced and replays what lies past [`Store::persisted`].
 
+mod filter;
 mod lsm;
 mod map;
 mod newest;
@@ -148,7 +149,7 @@ pub struct Usage {
     /// Write buffers, by the engine's count; the heap takes up to a half more.
     pub buffer_bytes: u64,
     pub cache_bytes: u64,
-    /// Indexes and filters that never leave memory.
+    /// Indexes and filters that never leave memory, and the filters of write buffers.
     pub pinned_bytes: u64,
     pub tables: usize,
     /// Overlapping runs of tables that were flushed and not yet merged.
