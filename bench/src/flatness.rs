@@ -1,5 +1,6 @@
 //! Whether a long run stays as fast as it began: puts of new keys at full speed, the rate in windows, each window beside
-//! a short run of "hello" so that a machine that slows down is not taken for a database that does.
+//! a short run of "hello" so that a machine that slows down is not taken for a database that does. The database stands still
+//! meanwhile: its merges would slow "hello" down, too.
 
 use crate::{
     config::Config,
@@ -18,8 +19,8 @@ pub fn run(config: &Config) -> Result<()> {
     setup::create_votes(&mut server.client()?, "bench")?;
     let mut pool = Pool::build(request::PUT, 20_000, true, |n| request::put("bench", n));
     let window = (config.puts / 80).clamp(20_000, 250_000);
-    let (mut rates, mut normal, mut worst_ms, mut stall) = (Vec::new(), Vec::new(), Vec::new(), Duration::ZERO);
-    let mut latency = None;
+    let (mut rates, mut ceilings, mut normal) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut worst_ms, mut stall, mut latency) = (Vec::new(), Duration::ZERO, None);
     let mut at = 0;
     // Warm: the bar speaks of the 100-thousandth put.
     let warm = 100_000.min(config.puts / 10);
@@ -29,8 +30,10 @@ pub fn run(config: &Config) -> Result<()> {
         let end = (at + window).min(config.puts);
         let outcome = load::run(server.addr, CONNECTIONS, UNTIL_DONE, &mut puts(at..end))?;
         setup::clean("streamfold", &outcome)?;
-        let ceiling = load::run(hello.addr, CONNECTIONS, Duration::from_millis(300), &mut pool)?;
+        let beside = |pool: &mut Pool| load::run(hello.addr, CONNECTIONS, Duration::from_millis(300), pool);
+        let ceiling = server.while_paused(|| beside(&mut pool))?;
         rates.push(outcome.rate());
+        ceilings.push(ceiling.rate());
         normal.push(outcome.rate() / ceiling.rate());
         worst_ms.push(outcome.latency.max() as f64 / 1000.0);
         stall = stall.max(outcome.stall);
@@ -50,6 +53,7 @@ pub fn run(config: &Config) -> Result<()> {
     Report::figure("rate at the beginning", median(&rates[..edge]), "puts/s", None);
     Report::figure("rate at the end", median(&rates[rates.len() - edge..]), "puts/s", None);
     Report::figure("end against beginning", ratio(&rates), "", None);
+    Report::figure("\"hello\" at the end against the beginning", ratio(&ceilings), "", None);
     Report::figure("the same, each beside hello", ratio(&normal), "", Some(Bar::at_least(0.9, 0.97)));
     Report::figure("p50", latency.value_at_quantile(0.5) as f64 / 1000.0, "ms", None);
     Report::figure("p99", latency.value_at_quantile(0.99) as f64 / 1000.0, "ms", None);

@@ -72,10 +72,21 @@ impl Server {
         Client::connect(self.addr)
     }
 
+    fn signal(&self, signal: &str) -> Result<()> {
+        Command::new("kill").args([signal, &self.child.id().to_string()]).status().map(|_| ())
+    }
+
+    /// Runs something while the process stands still, with all that it does in the background.
+    pub fn while_paused<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.signal("-STOP")?;
+        let outcome = run();
+        self.signal("-CONT")?;
+        outcome
+    }
+
     /// Asks the process to end and waits for it: a clean shutdown.
     pub fn stop(mut self) -> Result<()> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status()?;
+        self.signal("-TERM")?;
         let begin = Instant::now();
         while self.child.try_wait()?.is_none() {
             if begin.elapsed() > Duration::from_secs(60) {

@@ -123,7 +123,7 @@ pub(crate) struct Core {
 struct Group {
     batch: Batch,
     /// Rows that earlier writes of the group changed: the stored item after them.
-    overlay: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    overlay: HashMap<Vec<u8>, Option<Vec<u8>>, foldhash::fast::RandomState>,
     totals: BTreeMap<TableId, TableStats>,
     cursors: HashMap<FollowerId, Seq>,
     /// It changes the catalogue, which was this before.
@@ -137,6 +137,16 @@ struct Group {
     answers: Answers,
     time_ms: u64,
     writes: u64,
+}
+
+impl Group {
+    /// An empty one in the room of this one, which is within what a group may hold.
+    fn emptied(self) -> Group {
+        let Group { mut batch, mut overlay, answers, .. } = self;
+        batch.clear();
+        overlay.clear();
+        Group { batch, overlay, answers, ..Group::default() }
+    }
 }
 
 impl Core {
@@ -256,13 +266,13 @@ impl Core {
             // The group was not written, so neither was its change of schema.
             self.catalog = before;
         }
-        let group = std::mem::take(&mut self.group);
         let head = self.shared.head.get();
         if outcome.is_ok() {
             self.shared.groups.fetch_add(1, Ordering::Relaxed);
-            self.shared.writes.fetch_add(group.writes, Ordering::Relaxed);
+            self.shared.writes.fetch_add(self.group.writes, Ordering::Relaxed);
         }
-        group.answers.send(outcome.clone(), head);
+        self.group.answers.send(&outcome, head);
+        self.group = std::mem::take(&mut self.group).emptied();
         outcome
     }
 

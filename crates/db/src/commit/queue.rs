@@ -73,9 +73,9 @@ impl Answers {
         self.0.push(answer);
     }
 
-    /// Sends every answer, or the group's failure in place of each.
-    pub fn send(self, outcome: Result<(), Error>, head: Seq) {
-        for answer in self.0 {
+    /// Sends every answer, or the group's failure in place of each; none is left.
+    pub fn send(&mut self, outcome: &Result<(), Error>, head: Seq) {
+        for answer in self.0.drain(..) {
             match answer {
                 Answer::Written(reply, answer) => reply.send(outcome.clone().and(answer)),
                 Answer::Batch(reply, answer) => reply.send(outcome.clone().and(answer)),
@@ -114,6 +114,8 @@ struct State {
     actions: VecDeque<Waiting>,
     bytes: usize,
     closed: bool,
+    /// Somebody sleeps until there is something to do. Waking nobody would be a system call all the same.
+    sleeping: bool,
 }
 
 impl State {
@@ -132,10 +134,8 @@ impl Queue {
 
     /// Hands in a request made of its reply, or answers at once that there is no room.
     pub fn submit<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
-        let (ticket, is_first) = self.push(action);
-        if is_first {
-            self.arrived.notify_one();
-        }
+        let (ticket, state) = self.push(action);
+        state.into_iter().for_each(|state| self.wake(state));
         ticket
     }
 
@@ -144,19 +144,26 @@ impl Queue {
         self.push(action).0
     }
 
-    /// Whether the request is the only one that waits, too.
-    fn push<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> (Ticket<T>, bool) {
+    /// Also the state, if there was room.
+    fn push<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> (Ticket<T>, Option<MutexGuard<'_, State>>) {
         let (reply, ticket) = Ticket::new();
         let action = action(reply);
         let bytes = action.resident();
         let mut state = self.state();
         if let Some(error) = state.refusal(bytes, self.limit) {
-            return (Ticket::ready(Err(error)), false);
+            return (Ticket::ready(Err(error)), None);
         }
-        let is_first = state.actions.is_empty();
         state.bytes += bytes;
         state.actions.push_back(Waiting { action, bytes });
-        (ticket, is_first)
+        (ticket, Some(state))
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let asleep = std::mem::take(&mut state.sleeping);
+        drop(state);
+        if asleep {
+            self.arrived.notify_one();
+        }
     }
 
     /// Everything that waits, in order.
@@ -173,7 +180,7 @@ impl Queue {
         actions.append(&mut state.actions);
         state.actions = actions;
         // The thread that commits them may have been passed over, see `submit_quietly`.
-        self.arrived.notify_one();
+        self.wake(state);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -192,8 +199,12 @@ impl Queue {
 
     /// Blocks until something waits; `false` once the queue is closed and empty.
     pub fn wait(&self) -> bool {
-        let idle = |state: &mut State| state.actions.is_empty() && !state.closed;
-        let state = self.arrived.wait_while(self.state(), idle).expect("no holder panics");
+        let mut state = self.state();
+        while state.actions.is_empty() && !state.closed {
+            state.sleeping = true;
+            state = self.arrived.wait(state).expect("no holder panics");
+        }
+        state.sleeping = false;
         !state.actions.is_empty()
     }
 

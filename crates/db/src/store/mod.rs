@@ -119,6 +119,10 @@ impl Batch {
         self.push(key, Some(value.into()), seq);
     }
 
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// # Panics
     /// As [`Batch::put`].
     pub fn remove(&mut self, key: Vec<u8>, seq: Seq) {

@@ -5,6 +5,7 @@
 //! anybody reads at the change's Seq. What a reader found elsewhere it takes only if no batch came in meanwhile.
 
 use super::{Bytes, Value};
+use foldhash::fast::RandomState;
 use item::Seq;
 use quick_cache::{
     Weighter,
@@ -22,7 +23,7 @@ const ROW_BYTES_MAX: usize = 8 << 10;
 const OVERHEAD: usize = 160;
 
 pub(super) struct Newest {
-    rows: Cache<Bytes, Row, Weight>,
+    rows: Cache<Bytes, Row, Weight, RandomState>,
     /// The newest Seq of the batches that came in, or that the engine had before them.
     applied: AtomicU64,
     /// How many came in.
@@ -56,7 +57,7 @@ pub(super) struct Stamp(u64);
 impl Newest {
     pub(super) fn new(bytes: usize, applied: u64) -> Newest {
         // An estimate only: most items have a few hundred bytes.
-        let rows = Cache::with_weighter(bytes / 512, bytes as u64, Weight);
+        let rows = Cache::with(bytes / 512, bytes as u64, Weight, RandomState::default(), Default::default());
         Newest { rows, applied: AtomicU64::new(applied), batches: AtomicU64::new(0) }
     }
 
