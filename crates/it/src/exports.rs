@@ -66,6 +66,13 @@ impl Source {
         (0..inserts).for_each(|_| self.insert());
     }
 
+    /// Rows come to it until there are so many.
+    pub fn grow_to(&mut self, rows: usize) {
+        while self.rows.len() < rows {
+            self.insert();
+        }
+    }
+
     /// The whole table, in an order of its own.
     pub fn export(&mut self) -> Vec<u8> {
         let keys: Vec<String> = self.rows.keys().cloned().collect();
