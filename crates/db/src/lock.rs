@@ -8,7 +8,15 @@ use std::{
 };
 
 /// Held while the database is open; the operating system releases it with the process, however that ends.
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it would not do where another thread is just starting a program: the child has a copy until it executes.
+        // Should this fail, the lock goes with the last copy.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Lock {
     pub fn take(dir: &Path) -> Result<Lock, OpenError> {
@@ -30,5 +38,20 @@ impl Lock {
         // Who holds it is a courtesy to the next one; the lock itself is the file's.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Lock(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_let_go_though_somebody_has_a_copy_of_the_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let lock = Lock::take(dir.path()).expect("nobody has it");
+        let _copy = lock.0.try_clone().expect("a copy");
+        assert!(matches!(Lock::take(dir.path()), Err(OpenError::Locked(..))));
+        drop(lock);
+        assert!(Lock::take(dir.path()).is_ok());
     }
 }
