@@ -105,7 +105,7 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
 
 /// What the place of a sync is called, if it is asked for: the short form looks at the log's only.
 fn place(sync: &Sync, name: String) -> Option<String> {
-    if NEEDLESS.iter().any(|(needless, _)| name.contains(needless)) {
+    if sync.class != DATA && NEEDLESS.iter().any(|(needless, _)| name.contains(needless)) {
         return None;
     }
     let together = TOGETHER.iter().any(|one| name.contains(one));
