@@ -135,7 +135,9 @@ impl Queue {
     /// Hands in a request made of its reply, or answers at once that there is no room.
     pub fn submit<T>(&self, action: impl FnOnce(Reply<T>) -> Action) -> Ticket<T> {
         let (ticket, state) = self.push(action);
-        state.into_iter().for_each(|state| self.wake(state));
+        if let Some(state) = state {
+            self.wake(state);
+        }
         ticket
     }
 
